@@ -1,0 +1,199 @@
+r"""Is a hand-derived gradient right, and if not, where is it wrong?
+
+For a real ``f`` built of analytic operations, and any direction ``v``, the complex step
+(Squire & Trapp 1998) gives the derivative to rounding, without a step size to tune::
+
+    ⟨∇f(θ), v⟩ = Im f(θ + i s v) / s,  s = 1e-30                     (complex-step)
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnnlib.reference.ops import Array, leaves, tree_map
+
+STEP = 1e-30
+
+
+def dot(p: Any, q: Any) -> Any:
+    """Inner product of two trees of arrays of the same form."""
+    return sum((a * b).sum() for a, b in zip(leaves(p), leaves(q), strict=True))
+
+
+def random_like(rng: np.random.Generator, tree: Any) -> Any:
+    """A tree of standard normal numbers, of the form of another."""
+    return tree_map(lambda a: rng.normal(size=a.shape), tree)
+
+
+def directional_derivative(f: Callable[..., Any], args: Any, v: Any) -> float:
+    """Derivative of ``f(*args)`` along a direction, by the complex step: exact to rounding.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the trees in ``args``, returns a scalar. Every operation in it must be analytic:
+        ``np.abs``, ``np.linalg.norm``, ``np.var`` and comparisons of complex numbers are not.
+    args : tuple of trees
+        Where to differentiate.
+    v : tuple of trees
+        The direction, of the same form.
+
+    Returns
+    -------
+    float
+        The derivative of ``f(args + r v)`` with respect to ``r`` at zero.
+
+    Examples
+    --------
+    >>> float(directional_derivative(lambda x: x**3, (np.array(2.0),), (np.array(1.0),)))
+    12.0
+    """
+    shifted = tree_map(lambda a, w: a + 1j * STEP * w, args, v)
+    return float(f(*shifted).imag / STEP)  # (complex-step)
+
+
+def gradient_error(f: Callable[..., Any], args: Any, grads: Any, rng: np.random.Generator) -> float:
+    """Relative error of a gradient along one random direction.
+
+    Parameters
+    ----------
+    f, args
+        As for :func:`directional_derivative`.
+    grads : tuple of trees
+        The gradient to check, of the form of ``args``.
+    rng : numpy.random.Generator
+        Draws the direction.
+
+    Returns
+    -------
+    float
+        ``|got - want| / Σ|gᵢ vᵢ|``: near 1e-16 for a right gradient, near 1 for a wrong one.
+
+    Raises
+    ------
+    ValueError
+        If the gradient is not of the form of the arguments.
+    """
+    _check_form(f, args, grads)
+    v = random_like(rng, args)
+    want = directional_derivative(f, args, v)
+    scale = sum(float(np.abs(g * w).sum()) for g, w in zip(leaves(grads), leaves(v), strict=True))
+    return abs(float(dot(grads, v)) - want) / max(scale, abs(want), np.finfo(float).tiny)
+
+
+class Fault(NamedTuple):
+    """One component of a gradient that is wrong."""
+
+    argument: str  # which argument, such as "params.W_h"
+    step: int | None  # which time step, counted from 0; None if the argument has no time axis
+    entry: tuple[int, ...]  # which entry of the array
+    got: float  # what the gradient says
+    want: float  # what the complex step says
+
+
+def localise(
+    f: Callable[..., Any],
+    args: Any,
+    grads: Any,
+    rng: np.random.Generator,
+    time_major: Collection[str] = (),
+    rtol: float = 1e-10,
+) -> list[Fault]:
+    """Say in which argument, time step and entry a gradient is wrong.
+
+    Every array of every argument is tried along one random direction; only where that fails is it
+    searched entry by entry.
+
+    Parameters
+    ----------
+    f, args, grads, rng
+        As for :func:`gradient_error`. Arguments go by the names that ``f`` gives them.
+    time_major : collection of str
+        Names of the arguments that hold one entry per time step: an array ``(T, ...)``, or a
+        tuple of T trees (give each step its own copy of the parameters to learn at which step
+        their gradient goes wrong).
+    rtol : float
+        A component is right if it is off by no more than this, relative to the largest component
+        of its array at that step.
+
+    Returns
+    -------
+    list of Fault
+        All wrong components, in the order of the arguments; empty if the gradient is right.
+
+    Raises
+    ------
+    ValueError
+        If the gradient is not of the form of the arguments, or a name is no argument of ``f``.
+    """
+    names = _check_form(f, args, grads)
+    if unknown := set(time_major) - set(names):
+        raise ValueError(f"time_major: got {sorted(unknown)}, expected names among {names}")
+    faults = []
+    for argument, step, k, at in _blocks(names, args, time_major):
+        grad = np.asarray(leaves(grads)[k][at])
+
+        def derivative(w: Array, k: int = k, at: tuple[int, ...] = at) -> float:
+            v = [np.zeros(np.shape(a)) for a in leaves(args)]
+            v[k][at] = w
+            return directional_derivative(f, args, _unflatten(args, v))
+
+        w = rng.normal(size=grad.shape)
+        if abs((grad * w).sum() - derivative(w)) <= rtol * np.abs(grad * w).sum():
+            continue
+        units = np.eye(grad.size).reshape(grad.size, *grad.shape)
+        want = np.array([derivative(unit) for unit in units]).reshape(grad.shape)
+        tolerance = rtol * max(np.nan_to_num(np.abs(g), posinf=0).max() for g in (grad, want))
+        for i in np.argwhere(~(np.abs(grad - want) <= tolerance)).tolist():
+            entry = tuple(i)
+            faults.append(Fault(argument, step, entry, float(grad[entry]), float(want[entry])))
+    return faults
+
+
+def _check_form(f: Callable[..., Any], args: Any, grads: Any) -> list[str]:
+    """Names of the arguments, once the gradient is known to be of their form."""
+    names = list(inspect.signature(f).parameters)
+    if len(names) != len(args):
+        names = [f"args[{i}]" for i in range(len(args))]
+    if len(grads) != len(args):
+        raise ValueError(f"grads: got {len(grads)} gradients, expected {len(args)}: {names}")
+    for name, arg, grad in zip(names, args, grads, strict=True):
+        got, want = [[np.shape(a) for a in leaves(t)] for t in (grad, arg)]
+        if got != want:
+            raise ValueError(f"grads: got shapes {got} for {name}, expected {want}")
+    return names
+
+
+def _blocks(
+    names: list[str], args: Any, time_major: Collection[str]
+) -> Iterator[tuple[str, int | None, int, tuple[int, ...]]]:
+    """Every array at every step: its name, the step, its number among the leaves, where in it."""
+    k = count()
+    for name, arg in zip(names, args, strict=True):
+        if name not in time_major:
+            yield from ((path, None, next(k), ()) for path in _paths(name, arg))
+        elif isinstance(arg, tuple):
+            yield from (
+                (p, t, next(k), ()) for t, tree in enumerate(arg) for p in _paths(name, tree)
+            )
+        else:
+            n = next(k)
+            yield from ((name, t, n, (t,)) for t in range(len(arg)))
+
+
+def _paths(name: str, tree: Any) -> list[str]:
+    """Names of the arrays of a tree, such as ``params.W_h``."""
+    if not isinstance(tree, tuple):
+        return [name]
+    fields = getattr(tree, "_fields", None)
+    ends = [f".{field}" for field in fields] if fields else [f"[{i}]" for i in range(len(tree))]
+    return [path for end, t in zip(ends, tree, strict=True) for path in _paths(name + end, t)]
+
+
+def _unflatten(tree: Any, arrays: list[Array]) -> Any:
+    """The tree of the same form that holds these arrays."""
+    remaining = iter(arrays)
+    return tree_map(lambda _: next(remaining), tree)

@@ -1,0 +1,71 @@
+r"""Run any cell over time; autograd carries the gradients back.
+
+With ``s`` the state and ``h`` the part of it that is read out::
+
+    s_t = step(x_t, s_{t-1}),                t = 1 ... T             (unroll)
+"""
+
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from rnnlib import shapes
+
+
+class HasHidden(Protocol):
+    """A state: a named tuple with at least the hidden part ``h``."""
+
+    @property
+    def h(self) -> Tensor: ...
+
+
+P = TypeVar("P", contravariant=True)  # the cell's Params
+S = TypeVar("S", bound=HasHidden)  # its State
+
+
+class Cell(Protocol[P, S]):
+    """What a cell is: any module, or frozen dataclass, with these two functions."""
+
+    def zero_state(self, params: P, B: int) -> S: ...
+    def step(self, params: P, x: Tensor, state: S) -> S: ...
+
+
+def forward(cell: Cell[P, S], params: P, xs: Tensor, state: S) -> tuple[Tensor, S]:
+    """Unroll a cell over a sequence.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell, such as the module :mod:`rnnlib.nn.elman`.
+    params : Params
+        Its parameters.
+    xs : Tensor
+        Inputs, ``(T, B, D)``, with T ≥ 1.
+    state : State
+        State before the first input.
+
+    Returns
+    -------
+    Tensor
+        Hidden states, ``(T, B, H)``.
+    State
+        State after the last input.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    sizes: dict[str, int] = {}
+    shapes.check_tuple("params", params, sizes)
+    shapes.check("xs", xs, ("T", "B", "D"), sizes)
+    shapes.check_tuple("state", state, sizes)
+    if len(xs) == 0:
+        raise ValueError("xs: got T = 0 steps, expected at least 1")
+
+    hs = []
+    for x in xs:
+        state = cell.step(params, x, state)  # (unroll)
+        hs.append(state.h)
+    return torch.stack(hs), state

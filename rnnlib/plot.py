@@ -1,0 +1,104 @@
+"""Figures of one style: no ground of their own, and ink that reads on white and on near-black.
+
+One colour stands for one quantity through the whole book, see :data:`COLOURS`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnlib.reference.ops import Array
+
+#: Lines, letters and ticks: as far from white as from the dark page. The book's pages replace it
+#: by the colour of their text.
+INK = "#7b7b7b"
+
+#: Colour of each quantity. Every one has a contrast of at least 3 against white and near-black.
+COLOURS = {
+    "data": INK,
+    "target": INK,
+    "input": "#2e9a8f",  # x
+    "state": "#3d85c6",  # h
+    "prediction": "#d9662b",  # ŷ
+    "gradient": "#b35fc4",  # anything with a d
+    "loss": "#c98a1b",
+    "baseline": "#5f9e3f",
+    "fault": "#e0524f",
+}
+
+#: For curves that differ in a parameter: from a colour for the smallest to one for the largest.
+SEQUENCE = ["#2e9a8f", "#3d85c6", "#8a72d6", "#b35fc4", "#d9662b", "#c98a1b"]
+
+
+def use_style() -> None:
+    """Make this the style of all figures of the running notebook, drawn as SVG.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    import matplotlib as mpl
+    from cycler import cycler
+    from matplotlib_inline import backend_inline
+
+    backend_inline.set_matplotlib_formats("svg")
+    mpl.rcParams.update(
+        {
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "savefig.transparent": True,
+            "figure.figsize": (6.4, 3.2),
+            "figure.constrained_layout.use": True,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "unrolled",
+            "font.family": "sans-serif",
+            "font.size": 10,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "axes.titlelocation": "left",
+            "axes.prop_cycle": cycler(color=SEQUENCE),
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "grid.alpha": 0.3,
+            "image.cmap": "viridis",
+        }
+    )
+
+
+def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, label: str) -> None:
+    """Draw the median of several runs as a line, and all of them as a band from least to most.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    xs : sequence of float
+        Horizontal positions, ``(N,)``.
+    runs : Array
+        One run per row, ``(runs, N)``.
+    quantity : str
+        Key of :data:`COLOURS`.
+    label : str
+        For the legend.
+
+    Raises
+    ------
+    ValueError
+        If the quantity has no colour, or the rows are not as long as ``xs``.
+    """
+    if quantity not in COLOURS:
+        raise ValueError(f"quantity: got {quantity!r}, expected one of {sorted(COLOURS)}")
+    if np.ndim(runs) != 2 or np.shape(runs)[1] != len(xs):
+        raise ValueError(f"runs: got shape {np.shape(runs)}, expected (runs, {len(xs)})")
+    colour = COLOURS[quantity]
+    ax.plot(xs, np.median(runs, axis=0), color=colour, label=label)
+    ax.fill_between(xs, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.2, lw=0)

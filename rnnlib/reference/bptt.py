@@ -1,0 +1,155 @@
+r"""Run any cell over time, and carry gradients back through it.
+
+With ``s`` the state and ``h`` the part of it that is read out::
+
+    s_t = step(x_t, s_{t-1}),                t = 1 ... T             (unroll)
+    δ_t = dh_t + (∂s_{t+1}/∂s_t)ᵀ δ_{t+1},   δ_{T+1} = 0             (adjoint)
+    dθ  = Σ_t (∂s_t/∂θ)ᵀ δ_t                                         (shared)
+
+``dh_t`` is what the loss sends straight into ``h_t``; ``∂`` differentiates a single step with its
+other arguments held. This is the only file in which time appears.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+
+from rnnlib import shapes
+from rnnlib.reference.ops import Array, add, zeros_like
+
+
+class HasHidden(Protocol):
+    """A state: a named tuple with at least the hidden part ``h``."""
+
+    @property
+    def h(self) -> Array: ...
+    def _replace(self, *, h: Array) -> Self: ...
+
+
+P = TypeVar("P")  # the cell's Params
+S = TypeVar("S", bound=HasHidden)  # its State
+C = TypeVar("C")  # its Cache
+
+
+class Cell(Protocol[P, S, C]):
+    """What a cell is: any module, or frozen dataclass, with these four functions."""
+
+    def init(self, rng: np.random.Generator, D: int, H: int) -> P: ...
+    def zero_state(self, params: P, B: int) -> S: ...
+    def step(self, params: P, x: Array, state: S) -> tuple[S, C]: ...
+    def step_backward(self, params: P, cache: C, dstate: S) -> tuple[P, Array, S]: ...
+
+
+def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array, S, list[C]]:
+    """Unroll a cell over a sequence.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell, such as the module :mod:`rnnlib.reference.elman`.
+    params : Params
+        Its parameters.
+    xs : Array
+        Inputs, ``(T, B, D)``, with T ≥ 1.
+    state : State
+        State before the first input.
+
+    Returns
+    -------
+    Array
+        Hidden states, ``(T, B, H)``.
+    State
+        State after the last input.
+    list of Cache
+        One per step, for :func:`backward`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    sizes: dict[str, int] = {}
+    shapes.check_tuple("params", params, sizes)
+    shapes.check("xs", xs, ("T", "B", "D"), sizes)
+    shapes.check_tuple("state", state, sizes)
+    if len(xs) == 0:
+        raise ValueError("xs: got T = 0 steps, expected at least 1")
+
+    hs, caches = [], []
+    for x in xs:
+        state, cache = cell.step(params, x, state)  # (unroll)
+        hs.append(state.h)
+        caches.append(cache)
+    return np.stack(hs), state, caches
+
+
+def backward(
+    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+) -> tuple[P, Array, S]:
+    """Carry gradients back through the whole sequence.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell that :func:`forward` ran.
+    params : Params
+        Its parameters.
+    caches : list of Cache
+        What :func:`forward` kept.
+    dhs : Array
+        Gradient that the loss sends into each hidden state, ``(T, B, H)``.
+    dstate : State
+        Gradient with respect to the state after the last input.
+
+    Returns
+    -------
+    Params
+        Gradient with respect to the parameters, summed over the steps.
+    Array
+        Gradient with respect to the inputs, ``(T, B, D)``.
+    State
+        Gradient with respect to the state before the first input.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated.
+    """
+    dparams, dxs = zeros_like(params), []
+    for dparams_t, dx, dprev in steps_backward(cell, params, caches, dhs, dstate):
+        dparams = add(dparams, dparams_t)  # (shared)
+        dxs.append(dx)
+        dstate = dprev
+    return dparams, np.stack(dxs[::-1]), dstate
+
+
+def steps_backward(
+    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+) -> Iterator[tuple[P, Array, S]]:
+    """Walk back from the last step to the first; what each step gives is not summed yet.
+
+    Parameters
+    ----------
+    cell, params, caches, dhs, dstate
+        As for :func:`backward`.
+
+    Yields
+    ------
+    tuple of Params, Array, State
+        For t = T, ..., 1: the gradient with respect to the parameters through step t alone, to
+        its input ``(B, D)``, and to the state before it.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated.
+    """
+    sizes = {"T": len(caches)}
+    shapes.check_tuple("params", params, sizes)
+    shapes.check_tuple("dstate", dstate, sizes)
+    shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
+    for cache, dh in zip(reversed(caches), reversed(dhs), strict=True):
+        dstate = dstate._replace(h=dstate.h + dh)  # (adjoint)
+        dparams_t, dx, dstate = cell.step_backward(params, cache, dstate)
+        yield dparams_t, dx, dstate

@@ -1,0 +1,95 @@
+r"""Losses, each with its gradient.
+
+``N`` counts the numbers predicted, ``M`` the symbols that the mask ``m`` lets through::
+
+    L = Σ (ŷ - y)² / N                                               (mse)
+    dŷ = 2 (ŷ - y) / N                                               (mse-backward)
+
+    p = softmax(z),  L = -Σ m log p[y] / M                           (cross-entropy)
+    dz = m (p - onehot(y)) / M                                       (cross-entropy-backward)
+"""
+
+import numpy as np
+
+from rnnlib import shapes
+from rnnlib.reference.ops import Array, logsumexp
+
+
+def mse(predictions: Array, targets: Array) -> tuple[float, Array]:
+    """Mean squared error.
+
+    Parameters
+    ----------
+    predictions : Array
+        What the network says, of any shape.
+    targets : Array
+        What it should have said, of the same shape.
+
+    Returns
+    -------
+    float
+        The mean over all numbers.
+    Array
+        Its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a dtype is not floating, or there is nothing to average.
+    """
+    shapes.check("predictions", predictions, ("...",), {})
+    shapes.check("targets", targets, ("...",), {})
+    if predictions.shape != targets.shape:
+        raise ValueError(f"targets: got shape {targets.shape}, expected {predictions.shape}")
+    if predictions.size == 0:
+        raise ValueError("predictions: got none, expected at least one number")
+    error = predictions - targets
+    loss = (error * error).mean()  # (mse)
+    return loss, 2 * error / error.size  # (mse-backward)
+
+
+def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[float, Array]:
+    """Mean negative log-probability of the right symbols.
+
+    Parameters
+    ----------
+    logits : Array
+        Unnormalised log-probabilities, ``(..., V)``.
+    targets : Array
+        The right symbols as integers from 0 to V - 1, ``(...)``.
+    mask : Array, optional
+        True where a symbol counts, ``(...)``; by default all do. What it hides changes neither
+        the loss nor the gradient.
+
+    Returns
+    -------
+    float
+        The mean over the symbols that count, in nats.
+    Array
+        Its gradient with respect to the logits.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is wrong, a target that counts is no symbol, or none counts.
+    """
+    shapes.check("logits", logits, ("...", "V"), {})
+    if mask is None:
+        mask = np.ones(logits.shape[:-1], dtype=bool)
+    for name, array, dtype in [("targets", targets, np.integer), ("mask", mask, np.bool_)]:
+        if getattr(array, "shape", None) != logits.shape[:-1]:
+            got = getattr(array, "shape", type(array).__name__)
+            raise ValueError(f"{name}: got shape {got}, expected {logits.shape[:-1]}")
+        if not np.issubdtype(array.dtype, dtype):
+            raise ValueError(f"{name}: got dtype {array.dtype}, expected {dtype.__name__}")
+    V, M = logits.shape[-1], mask.sum()
+    if M == 0:
+        raise ValueError("mask: got no symbol that counts, expected at least one")
+    bad = mask & ((targets < 0) | (targets >= V))
+    if bad.any():
+        raise ValueError(f"targets: got {targets[bad][0]}, expected integers from 0 to {V - 1}")
+
+    onehot = np.arange(V) == targets[..., None]
+    log_p = logits - logsumexp(logits)
+    loss = -np.where(mask[..., None] & onehot, log_p, 0).sum() / M  # (cross-entropy)
+    return loss, mask[..., None] * (np.exp(log_p) - onehot) / M  # (cross-entropy-backward)
