@@ -2,12 +2,12 @@ r"""Linear read-out: from states to predictions or logits.
 
 For one state::
 
-    y = W_y h + b_y                                                  (linear)
+    ŷ = W_y h + b_y                                                  (linear)
 
-and its transpose, given ``dy = ∂L/∂y``::
+and its transpose, given ``dŷ = ∂L/∂ŷ``::
 
-    dW_y = dy hᵀ,  db_y = dy                                         (linear-dparams)
-    dh = W_yᵀ dy                                                     (linear-dinputs)
+    dW_y = dŷ hᵀ,  db_y = dŷ                                         (linear-dparams)
+    dh = W_yᵀ dŷ                                                     (linear-dinputs)
 
 It acts on the last axis; all others, time and batch among them, are summed over in the parameter
 gradients.

@@ -1,12 +1,13 @@
 r"""Losses, each with its gradient.
 
-``N`` counts the numbers predicted, ``M`` the symbols that the mask ``m`` lets through::
+``ŷ`` is what the read-out says, ``y`` the target; ``N`` counts the numbers predicted, ``M`` the
+symbols that the mask ``m`` lets through::
 
     L = Σ (ŷ - y)² / N                                               (mse)
     dŷ = 2 (ŷ - y) / N                                               (mse-backward)
 
-    p = softmax(z),  L = -Σ m log p[y] / M                           (cross-entropy)
-    dz = m (p - onehot(y)) / M                                       (cross-entropy-backward)
+    p = softmax(ŷ),  L = -Σ m log p[y] / M                           (cross-entropy)
+    dŷ = m (p - onehot(y)) / M                                       (cross-entropy-backward)
 """
 
 import numpy as np
