@@ -3,7 +3,7 @@
 One colour stands for one quantity through the whole book, see :data:`COLOURS`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,3 +102,71 @@ def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, lab
     colour = COLOURS[quantity]
     ax.plot(xs, np.median(runs, axis=0), color=colour, label=label)
     ax.fill_between(xs, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.2, lw=0)
+
+
+def unrolled(ax: Any, steps: int, losses: Collection[int], backward: bool = False) -> None:
+    """Draw a recurrent network unrolled in time.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw; its frame is taken away.
+    steps : int
+        Number of steps.
+    losses : collection of int
+        The steps, counted from 1, whose state is read out into the loss.
+    backward : bool
+        Draw the way of the gradient instead of the way of the values.
+
+    Raises
+    ------
+    ValueError
+        If there is no step, or a loss at a step that does not exist.
+    """
+    if steps < 1 or not all(1 <= t <= steps for t in losses):
+        raise ValueError(f"losses: got {sorted(losses)}, expected steps from 1 to {steps}")
+
+    from matplotlib.patches import Circle
+
+    def node(x: float, y: float, text: str, quantity: str) -> None:
+        ax.add_patch(Circle((x, y), 0.26, fill=False, lw=1.8, color=COLOURS[quantity]))
+        ax.text(x, y, text, ha="center", va="center", fontsize=11)
+
+    def arrow(start: tuple[float, float], end: tuple[float, float], text: str) -> None:
+        (x0, y0), (x1, y1) = (end, start) if backward else (start, end)
+        quantity = "gradient" if backward else "state"
+        n = 0.3 / np.hypot(x1 - x0, y1 - y0)  # how much of the way the circle covers
+        tail, head = (
+            (x0 + n * (x1 - x0), y0 + n * (y1 - y0)),
+            (x1 - n * (x1 - x0), y1 - n * (y1 - y0)),
+        )
+        style = {"arrowstyle": "-|>", "color": COLOURS[quantity], "lw": 1.6}
+        ax.annotate("", xy=head, xytext=tail, arrowprops=style)
+        side = (0, 0.1) if y0 == y1 else (0.08, 0)
+        ax.text(
+            *((x0 + x1) / 2 + side[0], (y0 + y1) / 2 + side[1], text),
+            ha="center" if y0 == y1 else "left",
+            va="bottom" if y0 == y1 else "center",
+            fontsize=10,
+        )
+
+    d = "d" if backward else ""
+    node(0, 0, f"${d}h_0$", "state")
+    for t in range(1, steps + 1):
+        x = 1.3 * t
+        node(
+            x,
+            0,
+            f"$h_{t}$" if not backward else rf"$\delta_{t}$",
+            "gradient" if backward else "state",
+        )
+        node(x, -1.05, f"${d}x_{t}$", "input")
+        arrow((x - 1.3, 0), (x, 0), "$W_h$" if not backward else r"$W_h^\top$")
+        arrow((x, -1.05), (x, 0), "$W_x$" if not backward else r"$W_x^\top$")
+        if t in losses:
+            node(x, 1.05, f"$L_{t}$", "loss")
+            arrow((x, 0), (x, 1.05), f"$dh_{t}$" if backward else "")
+    ax.set_aspect("equal")
+    ax.set_xlim(-0.4, 1.3 * steps + 0.4)
+    ax.set_ylim(-1.4, 1.4 if losses else 0.4)
+    ax.axis("off")
