@@ -78,9 +78,10 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
     if mask is None:
         mask = np.ones(logits.shape[:-1], dtype=bool)
     for name, array, dtype in [("targets", targets, np.integer), ("mask", mask, np.bool_)]:
-        if getattr(array, "shape", None) != logits.shape[:-1]:
-            got = getattr(array, "shape", type(array).__name__)
-            raise ValueError(f"{name}: got shape {got}, expected {logits.shape[:-1]}")
+        if not isinstance(array, np.ndarray | np.generic):
+            raise ValueError(f"{name}: got {type(array).__name__}, expected an array")
+        if array.shape != logits.shape[:-1]:
+            raise ValueError(f"{name}: got shape {array.shape}, expected {logits.shape[:-1]}")
         if not np.issubdtype(array.dtype, dtype):
             raise ValueError(f"{name}: got dtype {array.dtype}, expected {dtype.__name__}")
     V, M = logits.shape[-1], mask.sum()
@@ -90,6 +91,7 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
     if bad.any():
         raise ValueError(f"targets: got {targets[bad][0]}, expected integers from 0 to {V - 1}")
 
+    logits = np.where(mask[..., None], logits, 0)  # what is hidden may be anything, even NaN
     onehot = np.arange(V) == targets[..., None]
     log_p = logits - logsumexp(logits)
     loss = -np.where(mask[..., None] & onehot, log_p, 0).sum() / M  # (cross-entropy)
