@@ -54,8 +54,13 @@ def glorot(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     -------
     Array
         Weights in float64.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not that of a matrix.
     """
-    m, n = shape
+    m, n = _matrix(shape)
     bound = np.sqrt(6 / (n + m))
     return rng.uniform(-bound, bound, shape)  # (init-glorot)
 
@@ -76,9 +81,21 @@ def orthogonal(rng: np.random.Generator, shape: tuple[int, int], gain: float = 1
     -------
     Array
         Weights in float64.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not that of a matrix.
     """
-    m, n = shape
+    m, n = _matrix(shape)
     gaussian = rng.normal(size=(max(m, n), min(m, n)))
     Q, R = np.linalg.qr(gaussian)
     Q = Q * np.sign(np.diag(R))  # (init-orthogonal): without the signs the draw is not even
     return gain * (Q if m >= n else Q.T)
+
+
+def _matrix(shape: tuple[int, int]) -> tuple[int, int]:
+    """The shape, once it is known to be that of a matrix."""
+    if np.ndim(shape) != 1 or len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"shape: got {shape}, expected (m, n), both positive")
+    return shape

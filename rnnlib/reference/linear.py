@@ -91,7 +91,17 @@ def backward(params: Params, hs: Array, dys: Array) -> tuple[Params, Array]:
         Gradient with respect to the parameters.
     Array
         Gradient with respect to the states, ``(..., H)``.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated.
     """
+    sizes: dict[str, int] = {}
+    shapes.check_tuple("params", params, sizes, like=Params)
+    shapes.check("hs", hs, ("...", "H"), sizes)
+    shapes.check("dys", dys, (*map(str, hs.shape[:-1]), "V"), sizes)
+
     rows, drows = hs.reshape(-1, hs.shape[-1]), dys.reshape(-1, dys.shape[-1])
     dparams = Params(W_y=drows.T @ rows, b_y=drows.sum(0))  # (linear-dparams)
     return dparams, dys @ params.W_y  # (linear-dinputs)

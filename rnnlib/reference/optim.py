@@ -20,6 +20,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from rnnlib import shapes
 from rnnlib.reference.ops import Tree, leaves, tree_map, zeros_like
 
 P = TypeVar("P")  # the tree of parameters
@@ -50,10 +51,12 @@ def clip_by_global_norm(grads: Tree, max_norm: float) -> tuple[Tree, float]:
     Raises
     ------
     ValueError
-        If ``max_norm`` is not positive.
+        If ``max_norm`` is not positive, or a leaf of the gradient is no array of a floating dtype.
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm: got {max_norm}, expected a positive number")
+    for g in leaves(grads):
+        shapes.check("grads", g, ("...",), {})
     norm = global_norm(grads)
     scale = max_norm / norm if norm > max_norm else 1.0
     return tree_map(lambda g: g * scale, grads), norm  # (clip-norm)

@@ -43,13 +43,15 @@ def gradient(params: Params, xs: Array, state: State, dhs: Array) -> tuple[Param
     Raises
     ------
     ValueError
-        If a shape or dtype is not as stated.
+        If a shape or dtype is not as stated, or the sequence is empty.
     """
     sizes: dict[str, int] = {}
     shapes.check_tuple("params", params, sizes, like=Params)
     shapes.check("xs", xs, ("T", "B", "D"), sizes)
     shapes.check_tuple("state", state, sizes, like=State)
     shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
+    if len(xs) == 0:
+        raise ValueError("xs: got T = 0 steps, expected at least 1")
     B, D, H = (sizes[k] for k in "BDH")
 
     theta = np.concatenate([params.W_x, params.W_h, params.b[:, None]], axis=1)
