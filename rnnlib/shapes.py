@@ -27,12 +27,14 @@ def stated(cls: type) -> Mapping[str, tuple[str, ...]]:
     Returns
     -------
     Mapping[str, tuple[str, ...]]
-        For each field with a comment, its dimensions, as in ``{"W_x": ("4H", "D")}``.
+        For each field with a comment, its dimensions, as in ``{"W_x": ("4H", "D")}``. Empty for a
+        class without a source file, such as one defined in a notebook.
     """
-    return {
-        name: tuple(re.findall(r"\w+", dims))
-        for name, dims in FIELD.findall(inspect.getsource(cls))
-    }
+    try:
+        source = inspect.getsource(cls)
+    except (OSError, TypeError):
+        return {}
+    return {name: tuple(re.findall(r"\w+", dims)) for name, dims in FIELD.findall(source)}
 
 
 def check(name: str, array: Any, shape: Sequence[str], sizes: dict[str, int]) -> None:
