@@ -1,0 +1,107 @@
+"""What several test files need: random examples, gradient errors, mutants."""
+
+import types
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+
+from rnnlib.check import dot, gradient_error, random_like
+from rnnlib.reference import bptt, elman
+from rnnlib.reference.ops import tree_map
+
+ROOT = Path(__file__).parents[1]
+RTOL = 1e-10  # a gradient is right if it is off by no more than this
+SIZES = st.tuples(*[st.integers(1, 5)] * 4)  # T, B, D, H
+
+CELLS = [elman]
+
+
+def example(cell, T, B, D, H, seed):
+    """Random generator, parameters, inputs and first state; nothing in them is zero or one."""
+    rng = np.random.default_rng(seed)
+    params = random_like(rng, cell.init(rng, D, H))
+    state = random_like(rng, cell.zero_state(params, B))
+    return rng, params, rng.normal(size=(T, B, D)), state
+
+
+def assert_close(got, want, rtol=RTOL):
+    """Two trees agree to a tolerance relative to the largest number of each array."""
+
+    def compare(g, w):
+        np.testing.assert_allclose(g, w, rtol=rtol, atol=rtol * np.abs(w).max(initial=0))
+        return g
+
+    tree_map(compare, got, want)
+
+
+def cell_error(cell, T, B, D, H, seed, bptt=bptt):
+    """Relative error of the gradient of <u, hs> + <w, last> with respect to every argument."""
+    rng, params, xs, state = example(cell, T, B, D, H, seed)
+    hs, last, caches = bptt.forward(cell, params, xs, state)
+    u, w = rng.normal(size=hs.shape), random_like(rng, last)
+
+    def loss(params, xs, state):
+        hs, last, _ = bptt.forward(cell, params, xs, state)
+        return (u * hs).sum() + dot(w, last)
+
+    grads = bptt.backward(cell, params, caches, u, w)
+    return gradient_error(loss, (params, xs, state), grads, rng)
+
+
+def weak_cell_error(cell, D, H, seed, bptt=bptt):
+    """The same as tutorials test it: one step from zero, the loss a plain sum, parameters only."""
+    rng, params, xs, _ = example(cell, 1, 1, D, H, seed)
+    zero = cell.zero_state(params, 1)
+    hs, _, caches = bptt.forward(cell, params, xs, zero)
+    dparams, _, _ = bptt.backward(cell, params, caches, np.ones_like(hs), zero)
+    return gradient_error(
+        lambda params: bptt.forward(cell, params, xs, zero)[0].sum(), (params,), (dparams,), rng
+    )
+
+
+def linear_error(linear, shape, H, V, seed):
+    """Relative error of the gradient of <u, ys> with respect to parameters and states."""
+    rng = np.random.default_rng(seed)
+    params, hs = random_like(rng, linear.init(rng, H, V)), rng.normal(size=(*shape, H))
+    u = rng.normal(size=(*shape, V))
+    grads = linear.backward(params, hs, u)
+    return gradient_error(
+        lambda params, hs: (u * linear.forward(params, hs)).sum(), (params, hs), grads, rng
+    )
+
+
+def mse_error(losses, shape, seed):
+    """Relative error of the gradient of the mean squared error."""
+    rng = np.random.default_rng(seed)
+    predictions, targets = rng.normal(size=(2, *shape))
+    _, grad = losses.mse(predictions, targets)
+    return gradient_error(lambda p: losses.mse(p, targets)[0], (predictions,), (grad,), rng)
+
+
+def cross_entropy_error(losses, shape, V, seed, masked=True):
+    """Relative error of the gradient of the cross-entropy, about half of the symbols hidden."""
+    rng = np.random.default_rng(seed)
+    logits, targets = rng.normal(size=(*shape, V)), rng.integers(V, size=shape)
+    mask = random_mask(rng, shape) if masked else None
+    _, grad = losses.cross_entropy(logits, targets, mask)
+    return gradient_error(
+        lambda z: losses.cross_entropy(z, targets, mask)[0], (logits,), (grad,), rng
+    )
+
+
+def random_mask(rng, shape):
+    """A mask that lets about half through, and at least one."""
+    mask = np.asarray(rng.random(shape) < 0.5)
+    mask.flat[rng.integers(mask.size)] = True
+    return mask
+
+
+def mutant(module, old, new):
+    """A copy of a module with one place of its source replaced; no file is touched."""
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {module.__name__}"
+    assert old != new
+    copy = types.ModuleType(module.__name__)
+    exec(compile(source.replace(old, new), module.__file__, "exec"), copy.__dict__)
+    return copy

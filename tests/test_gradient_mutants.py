@@ -1,0 +1,145 @@
+"""Would the gradient tests notice a bug? Plant some, and see.
+
+Each mutant replaces one place in the source of a module. The strong test, which the other files
+use, catches all of them. The weak one, one step from a zero state with a plain sum for a loss, is
+what one finds in tutorials: it misses more than half.
+"""
+
+import pytest
+from helpers import (
+    RTOL,
+    cell_error,
+    cross_entropy_error,
+    linear_error,
+    mse_error,
+    mutant,
+    weak_cell_error,
+)
+
+from rnnlib.reference import bptt, elman, linear, losses
+
+SIZES = {"T": 5, "B": 3, "D": 3, "H": 4}
+
+ELMAN = [
+    ("dstate.h * (1 - h**2)", "dstate.h"),
+    ("dstate.h * (1 - h**2)", "dstate.h * (1 - h)"),
+    ("dstate.h * (1 - h**2)", "dstate.h * (1 - prev.h**2)"),
+    ("dstate.h * (1 - h**2)", "1.0 - h**2"),
+    ("dstate.h * (1 - h**2)", "dstate.h.mean() * (1 - h**2)"),
+    ("W_x=da.T @ x", "W_x=dstate.h.T @ x"),
+    ("W_x=da.T @ x", "W_x=da.T @ x / len(x)"),
+    ("W_h=da.T @ prev.h", "W_h=da.T @ h"),
+    ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
+    ("W_h=da.T @ prev.h", "W_h=prev.h.T @ da"),
+    ("b=da.sum(0)", "b=da.mean(0)"),
+    ("b=da.sum(0)", "b=dstate.h.sum(0)"),
+    ("dparams, da @ W_x", "dparams, dstate.h @ W_x"),
+    ("dparams, da @ W_x", "dparams, 2 * da @ W_x"),
+    ("h=da @ W_h", "h=da @ W_h.T"),
+    ("h=da @ W_h", "h=dstate.h @ W_h"),
+    ("h=da @ W_h", "h=0 * da"),
+    ("h=da @ W_h", "h=-da @ W_h"),
+]
+BPTT = [
+    ("h=dstate.h + dh", "h=dh"),
+    ("h=dstate.h + dh", "h=dstate.h"),
+    ("h=dstate.h + dh", "h=dstate.h - dh"),
+    ("h=dstate.h + dh", "h=dstate.h + dh.mean(0)"),
+    ("reversed(dhs)", "dhs"),
+    ("reversed(caches)", "caches"),
+    ("dparams = add(dparams, dparams_t)", "dparams = dparams_t"),
+    ("dparams = add(dparams, dparams_t)", "dparams = dparams or dparams_t"),
+    ("dxs[::-1]", "dxs"),
+    ("dstate = dprev", "dprev"),
+    ("dparams_t, dx, dstate = cell", "dparams_t, dx, _ = cell"),
+]
+LINEAR = [
+    ("drows.T @ rows", "drows.T @ rows / len(rows)"),
+    ("drows.T @ rows", "drows.T @ rows[::-1]"),
+    ("drows.sum(0)", "drows.mean(0)"),
+    ("hs.reshape(-1, hs.shape[-1])", "hs.swapaxes(0, 1).reshape(-1, hs.shape[-1])"),
+    ("dys @ params.W_y", "dys[:1] @ params.W_y + 0 * hs"),
+    ("dys @ params.W_y", "2 * dys @ params.W_y"),
+]
+MSE = [
+    ("2 * error / error.size", "error / error.size"),
+    ("2 * error / error.size", "2 * error / len(error)"),
+    ("2 * error / error.size", "2 * error"),
+    ("2 * error / error.size", "2 * (targets - predictions) / error.size"),
+]
+CROSS_ENTROPY = [
+    ("mask[..., None] * (np.exp(log_p) - onehot) / M", "(np.exp(log_p) - onehot) / M"),
+    ("(np.exp(log_p) - onehot) / M", "(np.exp(log_p) - onehot) / mask.size"),
+    ("(np.exp(log_p) - onehot) / M", "(np.exp(log_p) - onehot)"),
+    ("(np.exp(log_p) - onehot) / M", "(onehot - np.exp(log_p)) / M"),
+    ("(np.exp(log_p) - onehot) / M", "np.exp(log_p) / M"),
+    ("(np.exp(log_p) - onehot) / M", "(log_p - onehot) / M"),
+    ("(np.exp(log_p) - onehot) / M", "np.exp(log_p) * (1 - onehot) / M"),
+]
+
+
+GROUPS = {  # name: module, its mutants, the strong test and the weak one
+    "elman": (
+        *(elman, ELMAN),
+        lambda module: cell_error(module, **SIZES, seed=0),
+        lambda module: weak_cell_error(module, 3, 4, seed=0),
+    ),
+    "bptt": (
+        *(bptt, BPTT),
+        lambda module: cell_error(elman, **SIZES, seed=0, bptt=module),
+        lambda module: weak_cell_error(elman, 3, 4, seed=0, bptt=module),
+    ),
+    "linear": (
+        *(linear, LINEAR),
+        lambda module: linear_error(module, (5, 3), H=4, V=6, seed=0),
+        lambda module: linear_error(module, (1, 1), H=4, V=6, seed=0),
+    ),
+    "mse": (
+        *(losses, MSE),
+        lambda module: mse_error(module, (5, 3, 2), seed=0),
+        lambda module: mse_error(module, (1,), seed=0),
+    ),
+    "cross-entropy": (
+        *(losses, CROSS_ENTROPY),
+        lambda module: cross_entropy_error(module, (5, 3), V=4, seed=0),
+        lambda module: cross_entropy_error(module, (1, 1), V=4, seed=0, masked=False),
+    ),
+}
+ALL = [(name, *change) for name, (_, changes, *_) in GROUPS.items() for change in changes]
+
+
+def catches(error, module):
+    """Does this test fail on this module, by a wrong number or by a shape that does not fit?"""
+    try:
+        return not error(module) <= RTOL
+    except ValueError:
+        return True
+
+
+@pytest.mark.parametrize(("group", "old", "new"), ALL)
+def test_the_strong_test_catches_every_mutant(group, old, new):
+    module, _, strong, _ = GROUPS[group]
+    assert catches(strong, mutant(module, old, new))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_both_tests_pass_without_a_mutant(group):
+    module, _, strong, weak = GROUPS[group]
+    assert not catches(strong, module)
+    assert not catches(weak, module)
+
+
+def test_the_weak_test_misses_more_than_half_of_the_mutants():
+    caught = dict.fromkeys(GROUPS, 0)
+    for group, old, new in ALL:
+        module, _, _, weak = GROUPS[group]
+        caught[group] += catches(weak, mutant(module, old, new))
+    assert 0 < sum(caught.values()) < len(ALL) / 2, caught
+    assert all(n < len(GROUPS[group][1]) for group, n in caught.items()), caught
+
+
+def test_a_mutant_must_change_exactly_one_place():
+    with pytest.raises(AssertionError, match="stands 0 times"):
+        mutant(elman, "no such line", "another")
+    with pytest.raises(AssertionError, match=r"stands [2-9] times"):
+        mutant(elman, "np.", "numpy.")
