@@ -1,0 +1,199 @@
+"""Comments that state a shape or name an equation are checked like code.
+
+A new module is covered as it appears. A class that states shapes needs a value to compare with:
+``values_of`` builds it by calling the module's own functions with sizes of the names that their
+arguments have.
+"""
+
+import ast
+import importlib
+import inspect
+import io
+import pkgutil
+import re
+import tokenize
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from helpers import ROOT
+
+import rnnlib
+from rnnlib import shapes
+from rnnlib.reference.ops import Array, tree_map
+
+LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+SIZES = {"T": 4, "B": 2, "D": 3, "H": 5, "V": 7, "N": 309}
+
+
+def modules(package):
+    """The modules of a package, by their names."""
+    names = (m.name for m in pkgutil.iter_modules([ROOT / package.replace(".", "/")]))
+    return [importlib.import_module(f"{package}.{name}") for name in sorted(names)]
+
+
+REFERENCE, NN = modules("rnnlib.reference"), modules("rnnlib.nn")
+TOP = [rnnlib.check, *(importlib.import_module(f"rnnlib.{n}") for n in ("data", "plot", "shapes"))]
+TWINS = [
+    (r, n) for r in REFERENCE for n in NN if r.__name__.split(".")[-1] == n.__name__.split(".")[-1]
+]
+
+each = pytest.mark.parametrize("module", [*REFERENCE, *NN, *TOP], ids=lambda m: m.__name__)
+each_twin = pytest.mark.parametrize(("reference", "nn"), TWINS, ids=lambda m: m.__name__)
+
+
+def equations(doc):
+    """Equations of a docstring by label: the indented lines since the last label or blank line."""
+    found, lines = [], []
+    for line in inspect.cleandoc(doc or "").splitlines():
+        lines = [*lines, line.strip()] if line.startswith("    ") else []
+        if lines and (match := re.search(rf"\s{{2,}}\(({LABEL})\)$", line)):
+            found.append((match[1], "\n".join(lines)))
+            lines = []
+    return found
+
+
+def labels_used(source):
+    """Labels in the comments ``# (label)`` of a source."""
+    comments = (
+        t.string
+        for t in tokenize.generate_tokens(io.StringIO(source).readline)
+        if t.type == tokenize.COMMENT
+    )
+    return [match[1] for c in comments if (match := re.match(rf"# \(({LABEL})\)", c))]
+
+
+def public(module):
+    """Names that a module defines, in order; those that begin with an underscore aside."""
+    names = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.Assign):
+            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+        elif isinstance(node, ast.AnnAssign):
+            names.append(node.target.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+    return [name for name in names if not name.startswith("_")]
+
+
+def named_tuples(module):
+    """The named tuples that a module defines."""
+    found = (getattr(module, name) for name in public(module))
+    return [c for c in found if isinstance(c, type) and issubclass(c, tuple)]
+
+
+def call(function, **arguments):
+    """Call a function with the arguments that it has names for."""
+    names = inspect.signature(function).parameters
+    return function(**{name: a for name, a in arguments.items() if name in names})
+
+
+def values_of(module):
+    """Values of the classes that a module states shapes for, made by its own functions."""
+    if module in NN:
+        twin = dict((n, r) for r, n in TWINS)[module]
+        tensors = [tree_map(torch.tensor, value) for value in values_of(twin)[:2]]
+        params, state = module.Params(*tensors[0]), module.State(*tensors[1])
+        after = module.step(params, torch.zeros(SIZES["B"], SIZES["D"]).double(), state)
+        return [params, state, after, module.zero_state(params, SIZES["B"])]
+    if module is rnnlib.data:
+        return [rnnlib.data.sunspots()]
+    params = call(module.init, rng=np.random.default_rng(0), **SIZES)
+    if not hasattr(module, "step"):
+        return [params]
+    state, cache = module.step(
+        params, np.zeros((SIZES["B"], SIZES["D"])), module.zero_state(params, SIZES["B"])
+    )
+    dparams, _, dstate = module.step_backward(params, cache, state)
+    return [params, state, cache, dparams, dstate]
+
+
+@each
+def test_stated_shapes_are_the_shapes(module):
+    stating = {cls for cls in named_tuples(module) if shapes.stated(cls)}
+    if not stating:
+        return
+    values = values_of(module)
+    assert {type(value) for value in values} == stating
+    for value in values:
+        shapes.check_tuple(type(value).__name__, value, dict(SIZES))
+
+
+@each
+def test_every_array_of_a_named_tuple_states_its_shape(module):
+    for cls in named_tuples(module):
+        arrays = {
+            name for name, hint in cls.__annotations__.items() if hint in (Array, torch.Tensor)
+        }
+        assert set(shapes.stated(cls)) == arrays, cls
+
+
+@each
+def test_labels_defined_are_the_labels_used(module):
+    defined = {label for label, _ in equations(module.__doc__)}
+    assert set(labels_used(inspect.getsource(module))) == defined
+
+
+def test_a_label_is_defined_once():
+    twins = [nn for _, nn in TWINS]
+    alone = [module for module in [*REFERENCE, *NN, *TOP] if module not in twins]
+    count = Counter(label for module in alone for label, _ in equations(module.__doc__))
+    assert [label for label, n in count.items() if n > 1] == []
+
+
+@each_twin
+def test_twins_have_the_same_names_in_the_same_order(reference, nn):
+    names = public(nn)
+    shared = [name for name in names if name != "from_torch"]
+    assert shared == [name for name in public(reference) if name in shared]
+
+
+@each_twin
+def test_twins_have_the_same_fields_and_shapes(reference, nn):
+    for cls in named_tuples(nn):
+        peer = getattr(reference, cls.__name__)
+        assert (cls._fields, shapes.stated(cls)) == (peer._fields, shapes.stated(peer))
+
+
+@each_twin
+def test_twins_state_the_same_equations(reference, nn):
+    ours = dict(equations(nn.__doc__))
+    assert ours
+    assert ours.items() <= dict(equations(reference.__doc__)).items()
+
+
+@each_twin
+def test_twins_name_the_same_equations_in_the_same_functions(reference, nn):
+    functions = [name for name in public(nn) if inspect.isfunction(getattr(reference, name, None))]
+    assert functions
+    for name in functions:
+        ours, theirs = (inspect.getsource(getattr(m, name)) for m in (nn, reference))
+        assert labels_used(ours) == labels_used(theirs), name
+
+
+def test_the_readers_of_comments_can_fail():
+    doc = """Title (Author 1990).
+
+    Text that ends in (a-word)
+
+        y = f(x)                 (first)
+        z = g(y) +
+            h(x)                 (second-one)
+
+        u = (v)
+        w = 1                    (third)
+    """
+    assert equations(doc) == [
+        ("first", "y = f(x)                 (first)"),
+        ("second-one", "z = g(y) +\nh(x)                 (second-one)"),
+        ("third", "u = (v)\nw = 1                    (third)"),
+    ]
+    source = """
+a = 1  # (one)
+b = "# (two)"
+c = 3  # see (three)
+d: int  # (H, D)
+e = 5  # (a-b): why
+"""
+    assert labels_used(source) == ["one", "a-b"]
