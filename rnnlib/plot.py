@@ -22,13 +22,13 @@ COLOURS = {
     "state": "#3d85c6",  # h
     "prediction": "#d9662b",  # ŷ
     "gradient": "#b35fc4",  # anything with a d
-    "loss": "#c98a1b",
+    "loss": "#c5871a",
     "baseline": "#5f9e3f",
     "fault": "#e0524f",
 }
 
 #: For curves that differ in a parameter: from a colour for the smallest to one for the largest.
-SEQUENCE = ["#2e9a8f", "#3d85c6", "#8a72d6", "#b35fc4", "#d9662b", "#c98a1b"]
+SEQUENCE = ["#2e9a8f", "#3d85c6", "#8a72d6", "#b35fc4", "#d9662b", "#c5871a"]
 
 
 def use_style() -> None:
@@ -93,11 +93,11 @@ def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, lab
     Raises
     ------
     ValueError
-        If the quantity has no colour, or the rows are not as long as ``xs``.
+        If the quantity has no colour, there is no run, or the rows are not as long as ``xs``.
     """
     if quantity not in COLOURS:
         raise ValueError(f"quantity: got {quantity!r}, expected one of {sorted(COLOURS)}")
-    if np.ndim(runs) != 2 or np.shape(runs)[1] != len(xs):
+    if np.ndim(runs) != 2 or len(runs) == 0 or np.shape(runs)[1] != len(xs):
         raise ValueError(f"runs: got shape {np.shape(runs)}, expected (runs, {len(xs)})")
     colour = COLOURS[quantity]
     ax.plot(xs, np.median(runs, axis=0), color=colour, label=label)
