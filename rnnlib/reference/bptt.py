@@ -114,7 +114,7 @@ def backward(
     Raises
     ------
     ValueError
-        If a shape or dtype is not as stated.
+        If a shape or dtype is not as stated, or there is no step.
     """
     dparams, dxs = zeros_like(params), []
     for dparams_t, dx, dprev in steps_backward(cell, params, caches, dhs, dstate):
@@ -143,8 +143,10 @@ def steps_backward(
     Raises
     ------
     ValueError
-        If a shape or dtype is not as stated.
+        If a shape or dtype is not as stated, or there is no step.
     """
+    if not caches:
+        raise ValueError("caches: got T = 0 steps, expected at least 1")
     sizes = {"T": len(caches)}
     shapes.check_tuple("params", params, sizes)
     shapes.check_tuple("dstate", dstate, sizes)
