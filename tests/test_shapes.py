@@ -1,0 +1,242 @@
+"""Bad input is refused at the entrance: with the argument, what came and what was expected."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from rnnlib import plot, shapes
+from rnnlib.nn import bptt as nn_bptt
+from rnnlib.nn import elman as nn_elman
+from rnnlib.reference import bptt, elman, init, linear, losses, optim, rtrl
+
+RNG = np.random.default_rng(0)
+T, B, D, H, V = 4, 2, 3, 5, 7
+PARAMS, STATE = elman.init(RNG, D, H), elman.State(RNG.normal(size=(B, H)))
+XS, YS, HS = (RNG.normal(size=(T, B, n)) for n in (D, V, H))
+READOUT, TARGETS, MASK = linear.init(RNG, H, V), RNG.integers(V, size=(T, B)), YS[..., 0] > 0
+CACHES = bptt.forward(elman, PARAMS, XS, STATE)[2]
+TORCH = {
+    "params": nn_elman.Params(*map(torch.tensor, PARAMS)),
+    "xs": torch.tensor(XS),
+    "state": nn_elman.State(torch.tensor(STATE.h)),
+}
+
+ENTRANCES = {  # a function that the reader calls, and arguments that it takes
+    "forward": (partial(bptt.forward, elman), {"params": PARAMS, "xs": XS, "state": STATE}),
+    "backward": (
+        partial(bptt.backward, elman),
+        {"params": PARAMS, "caches": CACHES, "dhs": HS, "dstate": STATE},
+    ),
+    "rtrl": (rtrl.gradient, {"params": PARAMS, "xs": XS, "state": STATE, "dhs": HS}),
+    "torch": (partial(nn_bptt.forward, nn_elman), TORCH),
+    "linear": (linear.forward, {"params": READOUT, "hs": HS}),
+    "linear-backward": (linear.backward, {"params": READOUT, "hs": HS, "dys": YS}),
+    "mse": (losses.mse, {"predictions": YS, "targets": YS}),
+    "cross-entropy": (losses.cross_entropy, {"logits": YS, "targets": TARGETS, "mask": MASK}),
+    "clip": (optim.clip_by_global_norm, {"grads": HS, "max_norm": 0.5}),
+    "uniform": (partial(init.uniform, RNG), {"shape": (2, 3), "fan": 3}),
+    "glorot": (partial(init.glorot, RNG), {"shape": (2, 3)}),
+    "orthogonal": (partial(init.orthogonal, RNG), {"shape": (2, 3)}),
+}
+ARRAYS = [
+    (entrance, name)
+    for entrance, (_, arguments) in ENTRANCES.items()
+    for name, value in arguments.items()
+    if hasattr(value, "dtype")
+]
+TUPLES = [
+    (entrance, name)
+    for entrance, (_, arguments) in ENTRANCES.items()
+    for name, value in arguments.items()
+    if hasattr(value, "_fields")
+]
+
+
+def refusal(entrance, **changes):
+    """What an entrance says about a changed argument."""
+    function, arguments = ENTRANCES[entrance]
+    with pytest.raises(ValueError) as error:
+        function(**(arguments | changes))
+    return str(error.value)
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_good_input_is_let_in(entrance):
+    function, arguments = ENTRANCES[entrance]
+    function(**arguments)
+
+
+@pytest.mark.parametrize(("entrance", "name"), ARRAYS)
+def test_a_list_is_no_array(entrance, name):
+    a_list = ENTRANCES[entrance][1][name].tolist()
+    assert refusal(entrance, **{name: a_list}) == f"{name}: got list, expected an array"
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float64"])
+@pytest.mark.parametrize(("entrance", "name"), ARRAYS)
+def test_an_array_of_another_kind_of_number_is_refused(entrance, name, dtype):
+    array = ENTRANCES[entrance][1][name]
+    if str(array.dtype).endswith(dtype):
+        return
+    if isinstance(array, torch.Tensor):
+        other, dtype = array.to(getattr(torch, dtype)), f"torch.{dtype}"
+    else:
+        other = array.astype(dtype)
+    kind = {"i": "integer", "b": "bool"}.get(getattr(array.dtype, "kind", "f"), "a floating dtype")
+    assert refusal(entrance, **{name: other}) == f"{name}: got dtype {dtype}, expected {kind}"
+
+
+@pytest.mark.parametrize(("entrance", "name"), TUPLES)
+def test_a_bare_tuple_is_no_named_tuple(entrance, name):
+    message = refusal(entrance, **{name: tuple(ENTRANCES[entrance][1][name])})
+    assert message.startswith(f"{name}: got tuple, expected ")
+    assert message.endswith(("elman.Params", "elman.State", "linear.Params"))
+
+
+@pytest.mark.parametrize(("entrance", "name"), TUPLES)
+def test_every_field_of_a_named_tuple_is_checked(entrance, name):
+    value = ENTRANCES[entrance][1][name]
+    for field, array in value._asdict().items():
+        for bad in ([0.5], array > 0, array[..., None]):
+            message = refusal(entrance, **{name: value._replace(**{field: bad})})
+            assert message.startswith(f"{name}.{field}: got "), message
+            assert ", expected " in message
+
+
+@pytest.mark.parametrize(
+    ("entrance", "changes", "message"),
+    [
+        ("forward", {"xs": XS[0]}, "xs: got shape (2, 3), expected (T, B, D) with D = 3"),
+        ("forward", {"xs": XS[..., 1:]}, "xs: got shape (4, 2, 2), expected (T, B, D) with D = 3"),
+        ("forward", {"xs": XS[:0]}, "xs: got T = 0 steps, expected at least 1"),
+        (
+            "forward",
+            {"params": PARAMS._replace(W_h=PARAMS.W_h[:, 1:])},
+            "params.W_h: got shape (5, 4), expected (H, H) with H = 5",
+        ),
+        (
+            "forward",
+            {"state": elman.State(STATE.h[:1])},
+            "state.h: got shape (1, 5), expected (B, H) with H = 5, B = 2",
+        ),
+        (
+            "backward",
+            {"dhs": HS[1:]},
+            "dhs: got shape (3, 2, 5), expected (T, B, H) with T = 4, H = 5, B = 2",
+        ),
+        ("backward", {"caches": []}, "caches: got T = 0 steps, expected at least 1"),
+        (
+            "backward",
+            {"dstate": elman.State(STATE.h[:, 1:])},
+            "dstate.h: got shape (2, 4), expected (B, H) with H = 5",
+        ),
+        ("rtrl", {"xs": XS[:0], "dhs": HS[:0]}, "xs: got T = 0 steps, expected at least 1"),
+        ("rtrl", {"dhs": HS[1:]}, "dhs: got shape (3, 2, 5), expected (T, B, H) with H = 5, T = 4"),
+        ("torch", {"xs": TORCH["xs"][0]}, "xs: got shape (2, 3), expected (T, B, D) with D = 3"),
+        ("torch", {"xs": TORCH["xs"][:0]}, "xs: got T = 0 steps, expected at least 1"),
+        (
+            "torch",
+            {"state": nn_elman.State(TORCH["state"].h[:1])},
+            "state.h: got shape (1, 5), expected (B, H) with H = 5, B = 2",
+        ),
+        ("linear", {"hs": HS[..., 1:]}, "hs: got shape (4, 2, 4), expected (..., H) with H = 5"),
+        ("linear", {"hs": HS[0, 0, 0]}, "hs: got shape (), expected (..., H) with H = 5"),
+        (
+            "linear",
+            {"params": PARAMS},
+            "params: got Params, expected rnnlib.reference.linear.Params",
+        ),
+        (
+            "linear-backward",
+            {"dys": YS.swapaxes(0, 1)},
+            "dys: got shape (2, 4, 7), expected (4, 2, V) with V = 7",
+        ),
+        ("mse", {"targets": YS[1:]}, "targets: got shape (3, 2, 7), expected (4, 2, 7)"),
+        (
+            "mse",
+            {"predictions": YS[:0], "targets": YS[:0]},
+            "predictions: got none, expected at least one number",
+        ),
+        ("cross-entropy", {"logits": YS[0, 0, 0]}, "logits: got shape (), expected (..., V)"),
+        ("cross-entropy", {"targets": TARGETS[1:]}, "targets: got shape (3, 2), expected (4, 2)"),
+        ("cross-entropy", {"mask": MASK[:, 1:]}, "mask: got shape (4, 1), expected (4, 2)"),
+        (
+            "cross-entropy",
+            {"mask": MASK & ~MASK},
+            "mask: got no symbol that counts, expected at least one",
+        ),
+        (
+            "cross-entropy",
+            {"targets": np.full((T, B), V)},
+            "targets: got 7, expected integers from 0 to 6",
+        ),
+        (
+            "cross-entropy",
+            {"targets": np.full((T, B), -1)},
+            "targets: got -1, expected integers from 0 to 6",
+        ),
+        ("clip", {"max_norm": 0.0}, "max_norm: got 0.0, expected a positive number"),
+        ("clip", {"max_norm": np.nan}, "max_norm: got nan, expected a positive number"),
+        ("uniform", {"fan": 0}, "fan: got 0, expected a positive integer"),
+        ("glorot", {"shape": (3,)}, "shape: got (3,), expected (m, n), both positive"),
+        ("glorot", {"shape": (0, 0)}, "shape: got (0, 0), expected (m, n), both positive"),
+        ("orthogonal", {"shape": 3}, "shape: got 3, expected (m, n), both positive"),
+        ("orthogonal", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
+    ],
+)
+def test_a_refusal_says_what_came_and_what_was_expected(entrance, changes, message):
+    assert refusal(entrance, **changes).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("runs", "quantity", "message"),
+    [
+        (np.ones((3, 5)), "love", "quantity: got 'love', expected one of ['baseline', "),
+        (np.ones((3, 4)), "loss", "runs: got shape (3, 4), expected (runs, 5)"),
+        (np.ones(5), "loss", "runs: got shape (5,), expected (runs, 5)"),
+        (np.ones((0, 5)), "loss", "runs: got shape (0, 5), expected (runs, 5)"),
+    ],
+)
+def test_a_figure_refuses_what_it_cannot_draw(runs, quantity, message):
+    with pytest.raises(ValueError) as error:
+        plot.spread(None, range(5), runs, quantity, "label")
+    assert str(error.value).startswith(message)
+
+
+class Gates(NamedTuple):
+    W: np.ndarray  # (4H, D)
+    b: np.ndarray  # (4H,)
+    two: np.ndarray  # (2, H)
+    name: str
+
+
+def test_shapes_are_read_from_comments():
+    assert shapes.stated(Gates) == {"W": ("4H", "D"), "b": ("4H",), "two": ("2", "H")}
+
+
+def test_a_multiple_binds_its_letter():
+    sizes = {}
+    shapes.check_tuple("g", Gates(np.ones((8, 3)), np.ones(8), np.ones((2, 2)), "g"), sizes)
+    assert sizes == {"H": 2, "D": 3}
+    for bad in [(7, 3), (8, 3, 1), (3,)]:
+        with pytest.raises(ValueError, match=r"W: got shape .* expected \(4H, D\)"):
+            shapes.check("W", np.ones(bad), ("4H", "D"), {"H": 2})
+    with pytest.raises(ValueError, match=r"b: got shape \(6,\), expected \(4H,\)$"):
+        shapes.check("b", np.ones(6), ("4H",), {})
+
+
+def test_a_refused_array_binds_no_letter():
+    sizes = {"H": 5}
+    with pytest.raises(ValueError, match="expected"):
+        shapes.check("W", np.ones((3, 4)), ("D", "H"), sizes)
+    assert sizes == {"H": 5}
+
+
+def test_a_class_without_source_states_nothing_and_still_runs():
+    space = {"NamedTuple": NamedTuple, "np": np, "__name__": "__main__"}
+    exec("class Params(NamedTuple):\n    W_x: np.ndarray  # (H, D)\n", space)
+    assert shapes.stated(space["Params"]) == {}
+    shapes.check_tuple("params", space["Params"](np.ones((2, 3))), {})
