@@ -5,6 +5,7 @@ it.
 """
 
 import ast
+import textwrap
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -18,6 +19,7 @@ class Include(LiteralInclude):
     option_spec = LiteralInclude.option_spec | {"docstring": directives.flag}
 
     def run(self) -> list[nodes.Node]:
+        """Include, then leave out."""
         included = super().run()
         if "pyobject" in self.options and "docstring" not in self.options:
             for block in (b for node in included for b in node.findall(nodes.literal_block)):
@@ -28,7 +30,7 @@ class Include(LiteralInclude):
 
 def without_docstring(source: str) -> str:
     """The source of a function or class, its docstring taken out."""
-    definition = ast.parse(source).body[0]
+    definition = ast.parse(textwrap.dedent(source)).body[0]
     if ast.get_docstring(definition) is None:
         return source
     lines, docstring = source.splitlines(keepends=True), definition.body[0]
