@@ -1,5 +1,9 @@
-"""What several test files need: random examples, gradient errors, mutants."""
+"""What several test files need: random examples, gradient errors, mutants, labels."""
 
+import inspect
+import io
+import re
+import tokenize
 import types
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from rnnlib.reference import bptt, elman
 from rnnlib.reference.ops import tree_map
 
 ROOT = Path(__file__).parents[1]
+LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"  # of an equation
 RTOL = 1e-10  # a gradient is right if it is off by no more than this
 SIZES = st.tuples(*[st.integers(1, 5)] * 4)  # T, B, D, H
 
@@ -105,3 +110,24 @@ def mutant(module, old, new):
     copy = types.ModuleType(module.__name__)
     exec(compile(source.replace(old, new), module.__file__, "exec"), copy.__dict__)
     return copy
+
+
+def equations(doc):
+    """Equations of a docstring by label: the indented lines since the last label or blank line."""
+    found, lines = [], []
+    for line in inspect.cleandoc(doc or "").splitlines():
+        lines = [*lines, line.strip()] if line.startswith("    ") else []
+        if lines and (match := re.search(rf"\s{{2,}}\(({LABEL})\)$", line)):
+            found.append((match[1], "\n".join(lines)))
+            lines = []
+    return found
+
+
+def labels_used(source):
+    """Labels in the comments ``# (label)`` of a source."""
+    comments = (
+        t.string
+        for t in tokenize.generate_tokens(io.StringIO(source).readline)
+        if t.type == tokenize.COMMENT
+    )
+    return [match[1] for c in comments if (match := re.match(rf"# \(({LABEL})\)", c))]

@@ -8,22 +8,18 @@ arguments have.
 import ast
 import importlib
 import inspect
-import io
 import pkgutil
-import re
-import tokenize
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, equations, labels_used
 
 import rnnlib
 from rnnlib import shapes
 from rnnlib.reference.ops import Array, tree_map
 
-LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 SIZES = {"T": 4, "B": 2, "D": 3, "H": 5, "V": 7, "N": 309}
 
 
@@ -41,27 +37,6 @@ TWINS = [
 
 each = pytest.mark.parametrize("module", [*REFERENCE, *NN, *TOP], ids=lambda m: m.__name__)
 each_twin = pytest.mark.parametrize(("reference", "nn"), TWINS, ids=lambda m: m.__name__)
-
-
-def equations(doc):
-    """Equations of a docstring by label: the indented lines since the last label or blank line."""
-    found, lines = [], []
-    for line in inspect.cleandoc(doc or "").splitlines():
-        lines = [*lines, line.strip()] if line.startswith("    ") else []
-        if lines and (match := re.search(rf"\s{{2,}}\(({LABEL})\)$", line)):
-            found.append((match[1], "\n".join(lines)))
-            lines = []
-    return found
-
-
-def labels_used(source):
-    """Labels in the comments ``# (label)`` of a source."""
-    comments = (
-        t.string
-        for t in tokenize.generate_tokens(io.StringIO(source).readline)
-        if t.type == tokenize.COMMENT
-    )
-    return [match[1] for c in comments if (match := re.match(rf"# \(({LABEL})\)", c))]
 
 
 def public(module):
