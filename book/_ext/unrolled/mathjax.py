@@ -14,6 +14,7 @@ from sphinx.config import Config
 #: The one script that pages load, and what it and its context menu load on demand.
 PARTS = [
     "tex-chtml.js",
+    "input/mml.js",
     "input/tex/extensions",
     "output/chtml/fonts/woff-v2",
     "output/svg.js",
