@@ -1,0 +1,175 @@
+"""What a reader of the built book can rely on."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import PHONE, Visit, settle
+from playwright.sync_api import Browser
+
+from rnnlib.plot import INK
+
+
+def test_no_page_complains(visits: list[Visit]) -> None:
+    assert not {v.url: v.complaints for v in visits if v.complaints}
+
+
+def test_no_page_asks_another_origin(visits: list[Visit], site: Path, server: str) -> None:
+    ours = (server, site.as_uri(), "data:", "blob:")
+    others = {v.url: [r for r in v.requests if not r.startswith(ours)] for v in visits}
+    assert not {url: requests for url, requests in others.items() if requests}
+
+
+def test_no_page_asks_for_what_is_not_there(visits: list[Visit]) -> None:
+    assert not {v.url: v.missing for v in visits if v.missing}
+
+
+def test_every_formula_is_rendered(visits: list[Visit]) -> None:
+    assert not {v.url: v.unrendered for v in visits if v.unrendered}
+
+
+def test_every_picture_says_what_it_shows(visits: list[Visit]) -> None:
+    assert not {v.url: v.wordless for v in visits if v.wordless}
+
+
+def test_every_page_fits_a_phone(visits: list[Visit]) -> None:
+    assert not {v.url: v.wide for v in visits if v.wide}
+
+
+LETTERS = """() => [...document.querySelectorAll('article svg.figure')].map(figure => {
+    const text = getComputedStyle(figure.closest('article')).color;
+    const letters = [...figure.querySelectorAll('text')].map(t => getComputedStyle(t).fill);
+    return [text, ...new Set(letters)];
+})"""
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_ink_of_figures_is_the_colour_of_the_text(
+    mode: str, browser: Browser, site: Path, pages: list[str]
+) -> None:
+    figures = {}
+    with browser.new_context(color_scheme=mode) as context, context.new_page() as page:
+        for name in pages:
+            if 'class="figure"' in (site / name).read_text(encoding="utf-8"):
+                page.goto((site / name).as_uri())
+                assert page.evaluate("document.documentElement.dataset.theme") == mode
+                figures[name] = page.evaluate(LETTERS)
+                drawn = [svg.inner_html() for svg in page.locator("article svg.figure").all()]
+                assert not any(INK in svg for svg in drawn), f"{name} has ink of its own"
+    assert figures, "no page has a figure"
+    for name, colours in figures.items():
+        for text, *letters in colours:
+            assert text in letters or not letters, (name, text, letters)
+
+
+CONTRAST = """() => {
+    const parse = colour => {
+        const n = colour.match(/[\\d.]+/g).map(Number);
+        const c = colour.startsWith('color(') ? n.slice(0, 3).map(v => 255 * v) : n.slice(0, 3);
+        return [...c, n[3] ?? 1];
+    };
+    const over = (top, under) =>
+        top.slice(0, 3).map((v, i) => v * top[3] + under[i] * (1 - top[3]));
+    const ground = e => !e ? [255, 255, 255]
+        : over(parse(getComputedStyle(e).backgroundColor), ground(e.parentElement));
+    const luminance = c => c.map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const contrast = e => {
+        const under = ground(e), ink = over(parse(getComputedStyle(e).color), under);
+        const [a, b] = [luminance(ink), luminance(under)];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    };
+    const faint = new Set();
+    const walk = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const e = walk.currentNode.parentElement;
+        const skip = 'svg, script, style, mjx-container, .headerlink';
+        if (!walk.currentNode.data.trim() || e.closest(skip) || !e.checkVisibility()) continue;
+        if (contrast(e) < 4.5) faint.add(`${contrast(e).toFixed(1)} ${e.outerHTML.slice(0, 100)}`);
+    }
+    return [...faint];
+}"""
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_text_stands_out_from_its_ground(
+    mode: str, browser: Browser, site: Path, pages: list[str]
+) -> None:
+    faint = {}
+    with browser.new_context(color_scheme=mode) as context, context.new_page() as page:
+        for name in pages:
+            page.goto((site / name).as_uri())
+            if page.locator("article").count():
+                faint[name] = page.evaluate(CONTRAST)
+    assert not {name: texts for name, texts in faint.items() if texts}
+
+
+def first_page_with(site: Path, pages: list[str], text: str) -> str:
+    """Address of the first page whose source holds a text."""
+    return next(name for name in pages if text in (site / name).read_text(encoding="utf-8"))
+
+
+def test_choices_open_without_javascript(browser: Browser, site: Path, pages: list[str]) -> None:
+    count = 0
+    with browser.new_context(java_script_enabled=False) as context, context.new_page() as page:
+        for name in pages:
+            if 'class="predict' not in (site / name).read_text(encoding="utf-8"):
+                continue
+            page.goto((site / name).as_uri())
+            for choice in page.locator(".admonition.predict + details").all():
+                answer = choice.locator(".sd-summary-content")
+                assert not answer.is_visible()
+                choice.locator("summary").click()
+                assert answer.is_visible()
+                count += 1
+    assert count, "no page has a question to predict"
+
+
+def test_the_menu_of_a_formula_finds_all_it_offers(
+    browser: Browser, site: Path, server: str, pages: list[str]
+) -> None:
+    missing: list[str] = []
+    with browser.new_context() as context, context.new_page() as page:
+        page.on("requestfailed", lambda request: missing.append(request.url))
+        page.on("response", lambda response: response.ok or missing.append(response.url))
+        page.goto(server + first_page_with(site, pages, 'class="math'))
+        settle(page)
+        page.locator("mjx-container").first.click(button="right")
+        page.locator(".CtxtMenu_Menu").wait_for()
+        page.keyboard.press("Escape")
+        for name, value, part in [
+            ("renderer", "'SVG'", "output.svg"),
+            ("explorer", "true", "a11y.explorer"),
+            ("locale", "'de'", "a11y.sre"),
+            ("collapsible", "true", "a11y.complexity"),
+        ]:
+            item = f"MathJax.startup.document.menu.menu.pool.lookup('{name}')"
+            page.evaluate(f"{item}.setValue({value})")
+            page.wait_for_function(f"MathJax._.{part.replace('.', '?.')}")
+            page.wait_for_load_state("networkidle")
+        page.locator("mjx-container > svg").first.wait_for()
+    assert not missing
+
+
+def test_a_wide_equation_scrolls_by_keyboard(
+    browser: Browser, site: Path, server: str, pages: list[str]
+) -> None:
+    with browser.new_context(viewport=PHONE) as context, context.new_page() as page:
+        page.goto(server + first_page_with(site, pages, '<div class="math'))
+        settle(page)
+        formula = page.locator("div.math mjx-container").first
+        formula.evaluate("formula => { formula.parentElement.style.width = '5rem' }")
+        formula.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("formula => formula.scrollLeft > 0", arg=formula.element_handle())
+
+
+def test_search_finds_a_function(browser: Browser, site: Path, server: str) -> None:
+    for base in (server, site.as_uri() + "/"):
+        with browser.new_context() as context, context.new_page() as page:
+            page.goto(base + "search.html?q=step_backward")
+            page.locator("#search-results li a").first.wait_for()
+            links = page.locator("#search-results li a").all()
+            addresses = [urlsplit(link.get_attribute("href") or "").path for link in links]
+            assert any(a.endswith("api/rnnlib.reference.elman.html") for a in addresses)
