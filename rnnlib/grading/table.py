@@ -1,0 +1,103 @@
+"""The table that the ``checks.py`` of an assignment fills in.
+
+``checks.py`` lies beside the instructor notebook and defines ``GRADED``, a tuple with one
+:class:`Graded` for each function that a student writes. It says what is right and on which inputs
+that is decided; it decides nothing itself.
+"""
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Function = Callable[..., Any]
+
+
+class Part(NamedTuple):
+    """Points that are given or withheld together: those of one locked check cell."""
+
+    cell: str  # grade_id of the cell
+    points: int
+    draw: Callable[[np.random.Generator], tuple[Any, ...]]  # fresh arguments for the function
+    observe: Callable[[Any, np.random.Generator], Any] = lambda result, rng: result
+    # ^ what of the result is compared; the generator is seeded alike on both sides
+
+
+class Graded(NamedTuple):
+    """One function that a student writes.
+
+    A result is right if it agrees with that of ``reference`` on every draw, and no argument has
+    changed. Numbers agree up to ``tolerance``, relative where they exceed one; shapes agree
+    exactly; a list may stand for a tuple or an array.
+
+    The function may call another one that the student writes and that may be wrong. ``stand_ins``
+    names each such function and what to put in its place while this one runs. The student may
+    also have written that step out, so a result is right if it agrees with the reference either
+    with the stand-ins in place or with the functions they stand for.
+    """
+
+    name: str
+    reference: Function
+    parts: tuple[Part, ...]
+    misconceptions: tuple[Function, ...]  # wrong; the docstring of each is the hint for it
+    alternatives: tuple[Function, ...]  # right, in another style
+    tolerance: float = 1e-5
+    stand_ins: Mapping[str, Function] = {}
+
+    @property
+    def points(self) -> int:
+        """Points for the whole function."""
+        return sum(part.points for part in self.parts)
+
+
+def load(folder: Path) -> tuple[Graded, ...]:
+    """Read the table of an assignment.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the instructor notebook, such as ``solutions/01-forward``.
+
+    Returns
+    -------
+    tuple of Graded
+        What its ``checks.py`` calls ``GRADED``.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``checks.py``, or it defines no ``GRADED``.
+    """
+    path = folder / "checks.py"
+    if not path.is_file():
+        raise ValueError(f"folder: got {folder}, expected one that holds checks.py")
+    spec = importlib.util.spec_from_file_location(f"checks_{folder.name}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "GRADED"):
+        raise ValueError(f"folder: got {folder}, whose checks.py defines no GRADED")
+    graded: tuple[Graded, ...] = module.GRADED
+    return graded
+
+
+def source(variant: Function, name: str) -> str:
+    """Text of a misconception or an alternative, under the name that the student's function has.
+
+    Parameters
+    ----------
+    variant : callable
+        A function of ``checks.py`` that uses nothing but ``np`` and the student's functions.
+    name : str
+        The name that its definition shall have.
+
+    Returns
+    -------
+    str
+        What a student who thinks so could have written in the cell.
+    """
+    return dedent(inspect.getsource(variant)).replace(f"def {variant.__name__}(", f"def {name}(", 1)
