@@ -29,9 +29,7 @@ site-test: $(BUILT) ## Test the built book in Chromium
 	$(BIN)/python -m pytest -m site tests/site
 
 exercises: $(INSTALLED) ## Generate the students' notebooks in exercises/ from solutions/
-	for folder in solutions/*/; do \
-		$(BIN)/nbgrader generate_assignment "$$(basename "$$folder")" --create --force || exit 1; \
-	done
+	$(BIN)/nbgrader generate_assignment '*' --force --no-db
 
 serve: $(BUILT) ## Show the built book at http://localhost:8000
 	$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
