@@ -35,7 +35,9 @@ def directional_derivative(f: Callable[..., Any], args: Any, v: Any) -> float:
     ----------
     f : callable
         Takes the trees in ``args``, returns a scalar. Every operation in it must be analytic:
-        ``np.abs``, ``np.linalg.norm``, ``np.var`` and comparisons of complex numbers are not.
+        ``np.abs``, ``np.linalg.norm``, ``np.var`` and comparisons of complex numbers are not. A
+        buffer of real numbers, ``.real`` and ``float`` drop the imaginary part, and with it the
+        derivative.
     args : tuple of trees
         Where to differentiate.
     v : tuple of trees
@@ -46,16 +48,29 @@ def directional_derivative(f: Callable[..., Any], args: Any, v: Any) -> float:
     float
         The derivative of ``f(args + r v)`` with respect to ``r`` at zero.
 
+    Raises
+    ------
+    ValueError
+        If ``f`` gives anything but one complex number for complex arguments.
+
     Examples
     --------
     >>> float(directional_derivative(lambda x: x**3, (np.array(2.0),), (np.array(1.0),)))
     12.0
     """
     shifted = tree_map(lambda a, w: a + 1j * STEP * w, args, v)
-    return float(f(*shifted).imag / STEP)  # (complex-step)
+    value = f(*shifted)
+    if np.size(value) != 1 or not np.iscomplexobj(value):
+        raise ValueError(
+            f"f: got {np.shape(value)} of dtype {np.asarray(value).dtype} for complex arguments, "
+            "expected one complex number"
+        )
+    return float(np.imag(value) / STEP)  # (complex-step)
 
 
-def gradient_error(f: Callable[..., Any], args: Any, grads: Any, rng: np.random.Generator) -> float:
+def gradient_error(
+    f: Callable[..., Any], args: Any, grads: Any, rng: np.random.Generator, atol: float = 0.0
+) -> float:
     """Relative error of a gradient along one random direction.
 
     Parameters
@@ -66,11 +81,16 @@ def gradient_error(f: Callable[..., Any], args: Any, grads: Any, rng: np.random.
         The gradient to check, of the form of ``args``.
     rng : numpy.random.Generator
         Draws the direction.
+    atol : float
+        A difference up to this counts as none: for a gradient that is zero but for rounding.
 
     Returns
     -------
     float
-        ``|got - want| / Σ|gᵢ vᵢ|``: near 1e-16 for a right gradient, near 1 for a wrong one.
+        ``|got - want| / Σ|gᵢ vᵢ|``: near 1e-16 for a right gradient. A wrong one gives about the
+        share that the wrong entries have in the sum, so an entry that is very small beside the
+        others may be wrong unseen; :func:`localise` looks at each array for itself. A gradient
+        that is not finite gives infinity.
 
     Raises
     ------
@@ -80,8 +100,11 @@ def gradient_error(f: Callable[..., Any], args: Any, grads: Any, rng: np.random.
     _check_form(f, args, grads)
     v = random_like(rng, args)
     want = directional_derivative(f, args, v)
+    error = abs(float(dot(grads, v)) - want)
+    if error <= atol:
+        return 0.0
     scale = sum(float(np.abs(g * w).sum()) for g, w in zip(leaves(grads), leaves(v), strict=True))
-    return abs(float(dot(grads, v)) - want) / max(scale, abs(want), np.finfo(float).tiny)
+    return error / max(scale, abs(want)) if np.isfinite(error) else np.inf
 
 
 class Fault(NamedTuple):
@@ -101,6 +124,7 @@ def localise(
     rng: np.random.Generator,
     time_major: Collection[str] = (),
     rtol: float = 1e-10,
+    atol: float = 0.0,
 ) -> list[Fault]:
     """Say in which argument, time step and entry a gradient is wrong.
 
@@ -118,6 +142,8 @@ def localise(
     rtol : float
         A component is right if it is off by no more than this, relative to the largest component
         of its array at that step.
+    atol : float
+        A difference up to this counts as none: for a gradient that is zero but for rounding.
 
     Returns
     -------
@@ -127,11 +153,16 @@ def localise(
     Raises
     ------
     ValueError
-        If the gradient is not of the form of the arguments, or a name is no argument of ``f``.
+        If the gradient is not of the form of the arguments, or a name in ``time_major`` is no
+        argument of ``f``, or one without an entry per step.
     """
     names = _check_form(f, args, grads)
     if unknown := set(time_major) - set(names):
         raise ValueError(f"time_major: got {sorted(unknown)}, expected names among {names}")
+    for name, arg in zip(names, args, strict=True):
+        if name in time_major and hasattr(arg, "_fields"):
+            got = f"{name}, one {type(arg).__name__}"
+            raise ValueError(f"time_major: got {got}, expected an array (T, ...) or T trees")
     faults = []
     for argument, step, k, at in _blocks(names, args, time_major):
         grad = np.asarray(leaves(grads)[k][at])
@@ -142,12 +173,14 @@ def localise(
             return directional_derivative(f, args, _unflatten(args, v))
 
         w = rng.normal(size=grad.shape)
-        finite = np.isfinite(grad).all()
-        if finite and abs((grad * w).sum() - derivative(w)) <= rtol * np.abs(grad * w).sum():
-            continue
+        if np.isfinite(grad).all():
+            error = abs((grad * w).sum() - derivative(w))
+            if error <= max(rtol * np.abs(grad * w).sum(), atol):
+                continue
         units = np.eye(grad.size).reshape(grad.size, *grad.shape)
         want = np.array([derivative(unit) for unit in units]).reshape(grad.shape)
-        tolerance = rtol * max(np.nan_to_num(np.abs(g), posinf=0).max() for g in (grad, want))
+        largest = max(np.nan_to_num(np.abs(g), posinf=0).max() for g in (grad, want))
+        tolerance = max(rtol * largest, atol)
         for i in np.argwhere(~(np.abs(grad - want) <= tolerance)).tolist():
             entry = tuple(i)
             faults.append(Fault(argument, step, entry, float(grad[entry]), float(want[entry])))
@@ -156,7 +189,7 @@ def localise(
 
 def _check_form(f: Callable[..., Any], args: Any, grads: Any) -> list[str]:
     """Names of the arguments, once the gradient is known to be of their form."""
-    names = list(inspect.signature(f).parameters)
+    names = list(inspect.signature(f).parameters)[: len(args)]
     if len(names) != len(args):
         names = [f"args[{i}]" for i in range(len(args))]
     if len(grads) != len(args):

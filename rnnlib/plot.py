@@ -151,7 +151,8 @@ def unrolled(ax: Any, steps: int, losses: Collection[int], backward: bool = Fals
         )
 
     d = "d" if backward else ""
-    node(0, 0, f"${d}h_0$", "state")
+    first = r"$\delta_0$" if backward else "$h_0$"
+    node(0, 0, first, "gradient" if backward else "state")
     for t in range(1, steps + 1):
         x = 1.3 * t
         node(

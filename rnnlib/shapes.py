@@ -117,3 +117,45 @@ def check_tuple(name: str, value: Any, sizes: dict[str, int], like: type | None 
         raise ValueError(f"{name}: got {type(value).__name__}, expected {want}")
     for field, shape in stated(cls).items():
         check(f"{name}.{field}", getattr(value, field), shape, sizes)
+
+
+def arguments(**named: Any) -> dict[str, int]:
+    """Check all arguments of a function in one line.
+
+    Parameters
+    ----------
+    **named
+        For each argument, by its name: a named tuple, checked against the shapes that its class
+        states; a pair of a named tuple and the class that it must be of; or a pair of an array
+        and its dimensions, such as ``(xs, "T B D")``.
+
+    Returns
+    -------
+    dict[str, int]
+        The size of every letter.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as stated, or a sequence has no step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arguments(xs=(np.zeros((7, 2, 3)), "T B D"), h=(np.zeros((2, 5)), "B H"))
+    {'T': 7, 'B': 2, 'D': 3, 'H': 5}
+    """
+    sizes: dict[str, int] = {}
+    for name, argument in named.items():
+        match argument:
+            case tuple() if hasattr(argument, "_fields"):
+                check_tuple(name, argument, sizes)
+            case (value, type() as cls):
+                check_tuple(name, value, sizes, like=cls)
+            case (array, str() as dims):
+                check(name, array, tuple(dims.split()), sizes)
+            case _:
+                check_tuple(name, argument, sizes)
+        if sizes.get("T") == 0:
+            raise ValueError(f"{name}: got T = 0 steps, expected at least 1")
+    return sizes

@@ -15,7 +15,7 @@ from rnnlib.check import (
     random_like,
 )
 from rnnlib.reference import bptt, elman
-from rnnlib.reference.ops import leaves, tree_map
+from rnnlib.reference.ops import leaves, softmax, tree_map
 
 SEEDS = st.integers(0, 2**16)
 for_any_size = settings(deadline=None, derandomize=True, max_examples=40)
@@ -178,3 +178,34 @@ def test_nothing_is_changed_in_place():
     localise(loss, args, tree_map(np.negative, grads), rng, TIMED)
     for now, then in zip(leaves((args, grads)), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_a_function_that_drops_the_imaginary_part_is_refused():
+    x = np.array([0.3, -0.7])
+    for f in (lambda x: float((x.real**2).sum()), lambda x: x**2):
+        with pytest.raises(ValueError, match=r"f: got .* expected one complex number"):
+            directional_derivative(f, (x,), (x,))
+
+
+def test_a_gradient_of_zero_passes_with_an_absolute_tolerance():
+    logits, rng = np.random.default_rng(0).normal(size=5), np.random.default_rng(1)
+    args, zero = (logits,), (np.zeros(5),)
+
+    def total(a):
+        return softmax(a).sum()
+
+    assert gradient_error(total, args, zero, rng, atol=1e-14) == 0
+    assert localise(total, args, zero, rng, atol=1e-14) == []
+
+
+def test_a_gradient_of_nan_has_an_infinite_error():
+    rng = np.random.default_rng(2)
+    assert (
+        gradient_error(lambda x: (x**2).sum(), (np.ones(3),), (np.full(3, np.nan),), rng) == np.inf
+    )
+
+
+def test_one_set_of_parameters_is_no_time_major_argument():
+    rng, params = np.random.default_rng(3), elman.init(np.random.default_rng(4), 2, 3)
+    with pytest.raises(ValueError, match="time_major: got params, one Params, expected an array"):
+        localise(lambda params: (params.b**2).sum(), (params,), (params,), rng, ["params"])

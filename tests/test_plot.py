@@ -102,8 +102,8 @@ def test_an_unrolled_network_shows_every_step_and_every_loss(style, backward):
     plot.unrolled(ax, steps=3, losses=[2, 3], backward=backward)
     letters = {text.get_text().strip("$") for text in ax.texts}
     d = "d" if backward else ""
-    states = {rf"\delta_{t}" if backward else f"h_{t}" for t in (1, 2, 3)}
-    assert {f"{d}h_0", *states, *(f"{d}x_{t}" for t in (1, 2, 3)), "L_2", "L_3"} <= letters
+    states = {rf"\delta_{t}" if backward else f"h_{t}" for t in (0, 1, 2, 3)}
+    assert {*states, *(f"{d}x_{t}" for t in (1, 2, 3)), "L_2", "L_3"} <= letters
     assert "L_1" not in letters
     assert len(ax.patches) == 1 + 3 + 3 + 2
 

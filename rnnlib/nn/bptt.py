@@ -57,13 +57,7 @@ def forward(cell: Cell[P, S], params: P, xs: Tensor, state: S) -> tuple[Tensor, 
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes)
-    shapes.check("xs", xs, ("T", "B", "D"), sizes)
-    shapes.check_tuple("state", state, sizes)
-    if len(xs) == 0:
-        raise ValueError("xs: got T = 0 steps, expected at least 1")
-
+    shapes.arguments(params=params, xs=(xs, "T B D"), state=state)
     hs = []
     for x in xs:
         state = cell.step(params, x, state)  # (unroll)

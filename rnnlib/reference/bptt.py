@@ -6,8 +6,9 @@ With ``s`` the state and ``h`` the part of it that is read out::
     δ_t = dh_t + (∂s_{t+1}/∂s_t)ᵀ δ_{t+1},   δ_{T+1} = 0             (adjoint)
     dθ  = Σ_t (∂s_t/∂θ)ᵀ δ_t                                         (shared)
 
-``dh_t`` is what the loss sends straight into ``h_t``; ``∂`` differentiates a single step with its
-other arguments held. This is the only file in which time appears.
+``dh_t`` is what the loss sends straight into ``h_t``, and is added to that part of the state;
+``∂`` differentiates a single step with its other arguments held. This is the only file in which
+time appears.
 """
 
 from collections.abc import Iterator
@@ -69,13 +70,7 @@ def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array,
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes)
-    shapes.check("xs", xs, ("T", "B", "D"), sizes)
-    shapes.check_tuple("state", state, sizes)
-    if len(xs) == 0:
-        raise ValueError("xs: got T = 0 steps, expected at least 1")
-
+    shapes.arguments(params=params, xs=(xs, "T B D"), state=state)
     hs, caches = [], []
     for x in xs:
         state, cache = cell.step(params, x, state)  # (unroll)
@@ -100,7 +95,8 @@ def backward(
     dhs : Array
         Gradient that the loss sends into each hidden state, ``(T, B, H)``.
     dstate : State
-        Gradient with respect to the state after the last input.
+        Gradient with respect to the state after the last input, beyond what ``dhs[-1]`` sends
+        there: zero, or what comes back from a later stretch of the sequence.
 
     Returns
     -------
@@ -154,4 +150,6 @@ def steps_backward(
     for cache, dh in zip(reversed(caches), reversed(dhs), strict=True):
         dstate = dstate._replace(h=dstate.h + dh)  # (adjoint)
         dparams_t, dx, dstate = cell.step_backward(params, cache, dstate)
+        if len(dx) != len(dh):
+            raise ValueError(f"dhs: got B = {len(dh)}, expected B = {len(dx)} as in the caches")
         yield dparams_t, dx, dstate

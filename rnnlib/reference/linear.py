@@ -67,9 +67,7 @@ def forward(params: Params, hs: Array) -> Array:
     ValueError
         If a shape or dtype is not as stated.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes, like=Params)
-    shapes.check("hs", hs, ("...", "H"), sizes)
+    shapes.arguments(params=(params, Params), hs=(hs, "... H"))
     return hs @ params.W_y.T + params.b_y  # (linear)
 
 
@@ -97,9 +95,7 @@ def backward(params: Params, hs: Array, dys: Array) -> tuple[Params, Array]:
     ValueError
         If a shape or dtype is not as stated.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes, like=Params)
-    shapes.check("hs", hs, ("...", "H"), sizes)
+    sizes = shapes.arguments(params=(params, Params), hs=(hs, "... H"))
     shapes.check("dys", dys, (*map(str, hs.shape[:-1]), "V"), sizes)
 
     rows, drows = hs.reshape(-1, hs.shape[-1]), dys.reshape(-1, dys.shape[-1])

@@ -4,10 +4,12 @@ The gradient is carried forward in time, beside the state. With ``θ = [W_x W_h 
 ``z = [x; h; 1]``, so that the preactivation is ``a = θ z``::
 
     S'_{ijk} = (1 - h'_i²) (Σ_l W_h[i,l] S_{ljk} + 1{i=j} z_k)       (rtrl)
-    dθ = Σ_t Σ_i dh'_i S'_{ijk}                                      (rtrl-gradient)
+    dθ_{jk} = Σ_t Σ_i dh'_i S'_{ijk}                                 (rtrl-gradient)
 
-``S_{ijk} = ∂h_i/∂θ_{jk}`` is the influence of every parameter on every unit. It has a size that
-no longer depends on T, and H times as many numbers as there are parameters.
+``S_{ijk}``, the derivative of ``h_i`` with respect to ``θ_{jk}``, is the influence of every
+parameter on every unit; it is zero before the first step. ``dh'`` is what the loss sends straight
+into the state after the step. The influence does not grow with T, and holds H times as many
+numbers as there are parameters.
 """
 
 import numpy as np
@@ -45,13 +47,9 @@ def gradient(params: Params, xs: Array, state: State, dhs: Array) -> tuple[Param
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes, like=Params)
-    shapes.check("xs", xs, ("T", "B", "D"), sizes)
-    shapes.check_tuple("state", state, sizes, like=State)
-    shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
-    if len(xs) == 0:
-        raise ValueError("xs: got T = 0 steps, expected at least 1")
+    sizes = shapes.arguments(
+        params=(params, Params), xs=(xs, "T B D"), state=(state, State), dhs=(dhs, "T B H")
+    )
     B, D, H = (sizes[k] for k in "BDH")
 
     theta = np.concatenate([params.W_x, params.W_h, params.b[:, None]], axis=1)
