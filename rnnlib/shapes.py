@@ -71,13 +71,77 @@ def check(name: str, array: Any, shape: Sequence[str], sizes: dict[str, int]) ->
     if not re.search("float|complex", str(array.dtype)):
         raise ValueError(f"{name}: got dtype {array.dtype}, expected a floating dtype")
     got, terms, bound = tuple(array.shape), list(shape), dict(sizes)
-    if terms[0] == "...":  # any number of leading dimensions
+    if terms[:1] == ["..."]:  # any number of leading dimensions
         terms[:1] = ["..."] * max(0, len(got) - len(terms) + 1)
     if len(got) != len(terms) or not all(map(_fits, terms, got, [bound] * len(got))):
         known = ", ".join(f"{k} = {n}" for k, n in sizes.items() if any(k in t for t in shape))
         want = f"({', '.join(shape)}{',' * (len(shape) == 1)})"
         raise ValueError(f"{name}: got shape {got}, expected {want}{' with ' * bool(known)}{known}")
     sizes.update(bound)
+
+
+def check_kind(name: str, array: Any, kind: str, shape: Sequence[int] | None = None) -> None:
+    """Check an array of integers or booleans.
+
+    Parameters
+    ----------
+    name : str
+        What the caller calls the argument; the error message opens with it.
+    array : numpy.ndarray or torch.Tensor
+        The argument.
+    kind : str
+        ``"integer"`` or ``"bool"``.
+    shape : Sequence[int], optional
+        Its shape; by default any will do.
+
+    Raises
+    ------
+    ValueError
+        If the argument is no array, not of that kind, or of another shape.
+    """
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        raise ValueError(f"{name}: got {type(array).__name__}, expected an array")
+    if shape is not None and tuple(array.shape) != tuple(shape):
+        raise ValueError(f"{name}: got shape {tuple(array.shape)}, expected {tuple(shape)}")
+    if kind[:3] not in str(array.dtype):  # "int" or "boo"
+        raise ValueError(f"{name}: got dtype {array.dtype}, expected {kind}")
+
+
+def check_symbols(
+    name: str, symbols: Any, V: int, shape: Sequence[int] | None = None, where: Any = True
+) -> None:
+    """Check that an array holds symbols: integers from 0 to V - 1.
+
+    Parameters
+    ----------
+    name : str
+        What the caller calls the argument; the error message opens with it.
+    symbols : numpy.ndarray or torch.Tensor
+        The argument.
+    V : int
+        Number of symbols.
+    shape : Sequence[int], optional
+        Its shape; by default any will do.
+    where : Array of bool, optional
+        Where it must hold symbols; elsewhere any integer will do. By default everywhere.
+
+    Raises
+    ------
+    ValueError
+        If the argument is no array of integers, of another shape, or an integer is no symbol.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_symbols("ys", np.array([0, 4]), V=4)
+    Traceback (most recent call last):
+        ...
+    ValueError: ys: got 4, expected integers from 0 to 3
+    """
+    check_kind(name, symbols, "integer", shape)
+    bad = ((symbols < 0) | (symbols >= V)) & where
+    if bad.any():
+        raise ValueError(f"{name}: got {symbols[bad][0]}, expected integers from 0 to {V - 1}")
 
 
 def _fits(term: str, size: int, sizes: dict[str, int]) -> bool:

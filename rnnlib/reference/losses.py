@@ -77,19 +77,11 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
     shapes.check("logits", logits, ("...", "V"), {})
     if mask is None:
         mask = np.ones(logits.shape[:-1], dtype=bool)
-    for name, array, dtype in [("targets", targets, np.integer), ("mask", mask, np.bool_)]:
-        if not isinstance(array, np.ndarray | np.generic):
-            raise ValueError(f"{name}: got {type(array).__name__}, expected an array")
-        if array.shape != logits.shape[:-1]:
-            raise ValueError(f"{name}: got shape {array.shape}, expected {logits.shape[:-1]}")
-        if not np.issubdtype(array.dtype, dtype):
-            raise ValueError(f"{name}: got dtype {array.dtype}, expected {dtype.__name__}")
+    shapes.check_kind("mask", mask, "bool", logits.shape[:-1])
     V, M = logits.shape[-1], mask.sum()
+    shapes.check_symbols("targets", targets, V, logits.shape[:-1], where=mask)
     if M == 0:
         raise ValueError("mask: got no symbol that counts, expected at least one")
-    bad = mask & ((targets < 0) | (targets >= V))
-    if bad.any():
-        raise ValueError(f"targets: got {targets[bad][0]}, expected integers from 0 to {V - 1}")
 
     logits = np.where(mask[..., None], logits, 0)  # what is hidden may be anything, even NaN
     onehot = np.arange(V) == targets[..., None]
