@@ -1,5 +1,7 @@
 """Initial weights have the distribution that they claim."""
 
+from math import erf
+
 import numpy as np
 import pytest
 from helpers import CELLS, mutant
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlib.reference import init, linear
+from rnnlib.reference.ops import sigmoid
 
 SIZE = st.integers(1, 6)
 
@@ -63,7 +66,81 @@ def test_a_layer_starts_within_the_inverse_root_of_its_units(module):
     assert not b.any()
 
 
-def test_the_seed_decides():
-    draw = [init.orthogonal(np.random.default_rng(seed), (3, 3)) for seed in (7, 7, 8)]
-    np.testing.assert_array_equal(draw[0], draw[1])
-    assert not np.allclose(draw[0], draw[2])
+def distance(sample, cdf):
+    """Largest gap between the shares of a sample and a distribution (Kolmogorov)."""
+    ordered = np.sort(sample.ravel())
+    shares = np.arange(len(ordered) + 1) / len(ordered)
+    want = np.array([cdf(x) for x in ordered])
+    return max((shares[1:] - want).max(), (want - shares[:-1]).max())
+
+
+N = 10_000
+LIMIT = 1.95 / np.sqrt(N)  # exceeded by chance once in a thousand seeds
+
+
+def test_gaussian_weights_are_normal():
+    W = init.gaussian(np.random.default_rng(4), (N // 50, 50), std=0.3)
+    assert W.shape == (N // 50, 50)
+
+    def cdf(x, std=0.3):
+        return (1 + erf(x / std / np.sqrt(2))) / 2
+
+    assert distance(W, cdf) < LIMIT
+    assert distance(W, lambda x: cdf(x, std=0.33)) > LIMIT
+    assert not init.gaussian(np.random.default_rng(4), (2, 3), std=0.0).any()
+
+
+@settings(deadline=None, derandomize=True)
+@given(SIZE, SIZE)
+def test_identity_weights_hand_the_state_on(m, n):
+    W = init.identity((m, n), gain=0.5)
+    assert W.shape == (m, n)
+    h = np.random.default_rng(0).normal(size=n)
+    kept = min(m, n)
+    np.testing.assert_array_equal(W @ h, np.r_[0.5 * h[:kept], np.zeros(m - kept)])
+
+
+@settings(deadline=None, derandomize=True)
+@given(SIZE, st.floats(-5, 5), st.sampled_from([np.float32, np.float64]))
+def test_the_forget_bias_is_that_of_the_forget_gates_alone(H, value, dtype):
+    b = np.random.default_rng(H).normal(size=4 * H).astype(dtype)
+    before, got = b.copy(), init.forget_bias(b, value)
+    np.testing.assert_array_equal(b, before)
+    want = b.reshape(4, H).copy()
+    want[1] = value  # i, f, g, o
+    np.testing.assert_array_equal(got, want.ravel())
+    assert got.dtype == dtype
+
+
+def test_chrono_gates_forget_in_proportion_to_the_inverse_of_an_even_time():
+    b, T_max = np.random.default_rng(5).normal(size=4 * N), 50
+    i, f, g, o = init.chrono(np.random.default_rng(6), b, T_max).reshape(4, N)
+    np.testing.assert_array_equal(i, -f)
+    np.testing.assert_array_equal(np.r_[g, o], b[2 * N :])
+    time = 1 / (1 - sigmoid(f))  # 1 + u steps, hence between 2 and T_max
+    assert 2 <= time.min() and time.max() <= T_max * (1 + 1e-12)
+    assert distance(time, lambda t: (t - 2) / (T_max - 2)) < LIMIT
+    assert distance(time, lambda t: (t - 1) / (T_max - 1)) > LIMIT
+    np.testing.assert_allclose(sigmoid(i), 1 / time, rtol=1e-12)  # what comes in is what is lost
+
+
+def test_chrono_keeps_the_dtype_and_the_shortest_time_is_two_steps():
+    b = np.ones(12, np.float32)
+    got = init.chrono(np.random.default_rng(7), b, 2)
+    np.testing.assert_array_equal(got, [0] * 6 + [1] * 6)
+    assert got.dtype == np.float32
+    assert b.all()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: init.orthogonal(rng, (3, 3)),
+        lambda rng: init.gaussian(rng, (3, 3), 1.0),
+        lambda rng: init.chrono(rng, np.zeros(12), 9),
+    ],
+)
+def test_the_seed_decides(draw):
+    one, same, other = (draw(np.random.default_rng(seed)) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)

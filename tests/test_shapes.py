@@ -40,6 +40,10 @@ ENTRANCES = {  # a function that the reader calls, and arguments that it takes
     "uniform": (partial(init.uniform, RNG), {"shape": (2, 3), "fan": 3}),
     "glorot": (partial(init.glorot, RNG), {"shape": (2, 3)}),
     "orthogonal": (partial(init.orthogonal, RNG), {"shape": (2, 3)}),
+    "gaussian": (partial(init.gaussian, RNG), {"shape": (2, 3), "std": 0.5}),
+    "identity": (init.identity, {"shape": (2, 3)}),
+    "forget-bias": (init.forget_bias, {"b": np.zeros(4 * H)}),
+    "chrono": (partial(init.chrono, RNG), {"b": np.zeros(4 * H), "T_max": 9}),
 }
 ARRAYS = [
     (entrance, name)
@@ -185,6 +189,13 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
         ("glorot", {"shape": (0, 0)}, "shape: got (0, 0), expected (m, n), both positive"),
         ("orthogonal", {"shape": 3}, "shape: got 3, expected (m, n), both positive"),
         ("orthogonal", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
+        ("identity", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
+        ("gaussian", {"std": -0.5}, "std: got -0.5, expected a finite number, not negative"),
+        ("gaussian", {"std": np.nan}, "std: got nan, expected a finite number, not negative"),
+        ("forget-bias", {"b": np.zeros(6)}, "b: got shape (6,), expected (4H,)"),
+        ("chrono", {"b": np.zeros((4, 2))}, "b: got shape (4, 2), expected (4H,)"),
+        ("chrono", {"T_max": 1.5}, "T_max: got 1.5, expected at least 2 steps"),
+        ("chrono", {"T_max": np.inf}, "T_max: got inf, expected at least 2 steps"),
     ],
 )
 def test_a_refusal_says_what_came_and_what_was_expected(entrance, changes, message):
