@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from rnnlib.check import dot, gradient_error, random_like
-from rnnlib.reference import bptt, elman
+from rnnlib.reference import bptt, elman, lstm
 from rnnlib.reference.ops import tree_map
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,21 @@ LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"  # of an equation
 RTOL = 1e-10  # a gradient is right if it is off by no more than this
 SIZES = st.tuples(*[st.integers(1, 5)] * 4)  # T, B, D, H
 
-CELLS = [elman]
+CELLS = [
+    elman,
+    lstm,
+]
+
+
+def module_of(cell):
+    """The module that a cell is, or whose class it is of."""
+    return cell if inspect.ismodule(cell) else inspect.getmodule(type(cell))
+
+
+def input_shape(cell, **sizes):
+    """Shape of one input: ``(B, D)``, or what the cell states, with the sizes that it has."""
+    sizes = {**vars(cell), **sizes}
+    return tuple(sizes[letter] for letter in getattr(cell, "INPUT", "B D").split())
 
 
 def example(cell, T, B, D, H, seed):
@@ -27,7 +41,7 @@ def example(cell, T, B, D, H, seed):
     rng = np.random.default_rng(seed)
     params = random_like(rng, cell.init(rng, D, H))
     state = random_like(rng, cell.zero_state(params, B))
-    return rng, params, rng.normal(size=(T, B, D)), state
+    return rng, params, rng.normal(size=(T, *input_shape(cell, B=B, D=D))), state
 
 
 def assert_close(got, want, rtol=RTOL):

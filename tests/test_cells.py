@@ -1,29 +1,58 @@
 """Every cell, run over time: its gradients, its invariances, and its peers in torch."""
 
 import importlib
+import importlib.util
 
 import numpy as np
 import pytest
 import torch
-from helpers import CELLS, RTOL, SIZES, assert_close, cell_error, example
+from helpers import CELLS, RTOL, SIZES, assert_close, cell_error, example, module_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnlib.check import dot, gradient_error, random_like
 from rnnlib.nn import bptt as nn_bptt
-from rnnlib.reference import bptt, elman
+from rnnlib.reference import bptt, elman, lstm
 from rnnlib.reference.ops import add, leaves, tree_map, zeros_like
 
-LAYERS = {elman: torch.nn.RNN}  # torch's own layer for each cell
+LAYERS = {  # torch's own layer for each cell that it has
+    elman: torch.nn.RNN,
+    lstm: torch.nn.LSTM,
+}
 SEEDS = st.integers(0, 2**16)
 
-for_every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
+
+def name(cell):
+    """Name of the module that a cell is, or whose class it is of."""
+    return module_of(cell).__name__
+
+
+def name_of_twin(cell):
+    """Name that the module of a cell has in :mod:`rnnlib.nn`, if it is there."""
+    return name(cell).replace("reference", "nn")
+
+
+TWINNED = [cell for cell in CELLS if importlib.util.find_spec(name_of_twin(cell))]
+
+for_every_cell = pytest.mark.parametrize("cell", CELLS, ids=name)
+for_every_layer = pytest.mark.parametrize("cell", LAYERS, ids=name)
+for_every_twin = pytest.mark.parametrize("cell", TWINNED, ids=name)
 for_any_size = settings(deadline=None, derandomize=True, max_examples=30)
 
 
 def twin(cell):
     """The module of the same name in :mod:`rnnlib.nn`."""
-    return importlib.import_module(cell.__name__.replace("reference", "nn"))
+    return importlib.import_module(name_of_twin(cell))
+
+
+def from_torch(cell, layer):
+    """Parameters of one of torch's own layers, its two biases added; through the twin, if any."""
+    if cell in TWINNED:
+        return twin(cell).from_torch(layer)
+    Params = module_of(cell).Params
+    W_x, W_h, *rest = layer.all_weights[0]
+    biases = [rest.pop(0) for _ in range(2 * layer.bias)] or [W_h.new_zeros(len(W_h))] * 2
+    return Params(W_x, W_h, sum(biases), *rest)
 
 
 def tensors(tree):
@@ -148,14 +177,14 @@ def test_float32_stays_float32(cell):
     assert {a.dtype for a in leaves(values)} == {np.dtype(np.float32)}
 
 
-@for_every_cell
+@for_every_layer
 @pytest.mark.parametrize("bias", [True, False])
 def test_values_and_gradients_agree_with_torch(cell, bias):
     rng, _, xs, state = example(cell, 7, 3, 4, 5, seed=3)
     torch.manual_seed(3)
     layer = LAYERS[cell](4, 5, bias=bias, dtype=torch.float64)
-    folded = twin(cell).from_torch(layer)
-    params = cell.Params(*arrays(folded))
+    folded = from_torch(cell, layer)
+    params = module_of(cell).Params(*arrays(folded))
 
     hs, last, caches = bptt.forward(cell, params, xs, state)
     xs_t, state_t = tensors((xs, state))
@@ -171,7 +200,7 @@ def test_values_and_gradients_agree_with_torch(cell, bias):
     assert_close(arrays(got), gradients(weights), rtol=1e-12)
 
 
-@for_every_cell
+@for_every_twin
 def test_the_twin_is_the_same_function_and_autograd_gives_the_same_gradient(cell):
     rng, params, xs, state = example(cell, 6, 3, 4, 5, seed=4)
     hs, last, caches = bptt.forward(cell, params, xs, state)
@@ -186,13 +215,17 @@ def test_the_twin_is_the_same_function_and_autograd_gives_the_same_gradient(cell
     assert_close(bptt.backward(cell, params, caches, u, w), want, rtol=1e-12)
 
 
-@for_every_cell
+@for_every_twin
 def test_the_twin_starts_from_the_same_state(cell):
     _, params, _, _ = example(cell, 1, 1, 4, 5, seed=5)
     got = twin(cell).zero_state(twin(cell).Params(*tensors(params)), 3)
     want = cell.zero_state(params, 3)
     assert got._fields == want._fields
     tree_map(np.testing.assert_array_equal, arrays(got), want)
+
+
+def test_elman_has_a_twin():
+    assert elman in TWINNED
 
 
 def test_from_torch_adds_the_two_biases():

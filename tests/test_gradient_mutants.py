@@ -16,7 +16,7 @@ from helpers import (
     weak_cell_error,
 )
 
-from rnnlib.reference import bptt, elman, linear, losses
+from rnnlib.reference import bptt, elman, linear, losses, lstm
 
 SIZES = {"T": 5, "B": 3, "D": 3, "H": 4}
 
@@ -39,6 +39,30 @@ ELMAN = [
     ("h=da @ W_h", "h=dstate.h @ W_h"),
     ("h=da @ W_h", "h=0 * da"),
     ("h=da @ W_h", "h=-da @ W_h"),
+]
+LSTM = [
+    ("dh * tanh_c  #", "dh  #"),
+    ("dh * tanh_c  #", "dh * c  #"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dh * o * (1 - tanh_c**2)"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dc"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dc + dh * (1 - tanh_c**2)"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dc + dh * o * (1 - tanh_c)"),
+    ("dc + dh * o * (1 - tanh_c**2)", "dc + dh * o"),
+    ("dc * g, dc * c, dc * i", "dc * i, dc * c, dc * g"),
+    ("dc * g, dc * c, dc * i", "dc * g, dc * f, dc * i"),
+    ("dc * g, dc * c, dc * i", "dc * g, dc * tanh_c, dc * i"),
+    ("di * i * (1 - i)", "di * (1 - i**2)"),
+    ("df * f * (1 - f)", "df * (1 - f)"),
+    ("df * f * (1 - f)", "0 * df"),
+    ("dg * (1 - g**2)", "dg * g * (1 - g)"),
+    ("do * o * (1 - o)", "do * o"),
+    ("return da, dc * f", "return da, dc"),
+    ("return da, dc * f", "return da, dc * i"),
+    ("prev.c, dstate.h, dstate.c)", "prev.c, dstate.h, 0 * dstate.c)"),
+    ("prev.c, dstate.h, dstate.c)", "prev.h, dstate.h, dstate.c)"),
+    ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
+    ("h=da @ W_h, c=dc", "h=0 * dc, c=dc"),
+    ("h=da @ W_h, c=dc", "h=da @ W_h, c=0 * dc"),
 ]
 BPTT = [
     ("h=dstate.h + dh", "h=dh"),
@@ -78,12 +102,18 @@ CROSS_ENTROPY = [
 ]
 
 
+def cell_group(module, changes, cell=lambda module: module):
+    """The strong and the weak test of a cell: a module, or what it makes of one."""
+    return (
+        *(module, changes),
+        lambda module: cell_error(cell(module), **SIZES, seed=0),
+        lambda module: weak_cell_error(cell(module), 3, 4, seed=0),
+    )
+
+
 GROUPS = {  # name: module, its mutants, the strong test and the weak one
-    "elman": (
-        *(elman, ELMAN),
-        lambda module: cell_error(module, **SIZES, seed=0),
-        lambda module: weak_cell_error(module, 3, 4, seed=0),
-    ),
+    "elman": cell_group(elman, ELMAN),
+    "lstm": cell_group(lstm, LSTM),
     "bptt": (
         *(bptt, BPTT),
         lambda module: cell_error(elman, **SIZES, seed=0, bptt=module),

@@ -34,7 +34,10 @@ C = TypeVar("C")  # its Cache
 
 
 class Cell(Protocol[P, S, C]):
-    """What a cell is: any module, or frozen dataclass, with these four functions."""
+    """What a cell is: any module, or frozen dataclass, with these four functions.
+
+    A cell whose inputs are not ``(B, D)`` says so in a constant such as ``INPUT = "B D Y X"``.
+    """
 
     def init(self, rng: np.random.Generator, D: int, H: int) -> P: ...
     def zero_state(self, params: P, B: int) -> S: ...
@@ -52,14 +55,14 @@ def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array,
     params : Params
         Its parameters.
     xs : Array
-        Inputs, ``(T, B, D)``, with T ≥ 1.
+        Inputs, ``(T, B, D)``, or as the cell states, with T ≥ 1.
     state : State
         State before the first input.
 
     Returns
     -------
     Array
-        Hidden states, ``(T, B, H)``.
+        Hidden states, ``(T, B, H)``, or as the cell's state states ``h``.
     State
         State after the last input.
     list of Cache
@@ -70,7 +73,8 @@ def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array,
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    shapes.arguments(params=params, xs=(xs, "T B D"), state=state)
+    shape = f"T {getattr(cell, 'INPUT', 'B D')}"
+    shapes.arguments(params=params, xs=(xs, shape), state=state)
     hs, caches = [], []
     for x in xs:
         state, cache = cell.step(params, x, state)  # (unroll)
@@ -93,7 +97,7 @@ def backward(
     caches : list of Cache
         What :func:`forward` kept.
     dhs : Array
-        Gradient that the loss sends into each hidden state, ``(T, B, H)``.
+        Gradient that the loss sends into each hidden state, of their shape.
     dstate : State
         Gradient with respect to the state after the last input, beyond what ``dhs[-1]`` sends
         there: zero, or what comes back from a later stretch of the sequence.
@@ -103,7 +107,7 @@ def backward(
     Params
         Gradient with respect to the parameters, summed over the steps.
     Array
-        Gradient with respect to the inputs, ``(T, B, D)``.
+        Gradient with respect to the inputs, of their shape.
     State
         Gradient with respect to the state before the first input.
 
@@ -146,7 +150,7 @@ def steps_backward(
     sizes = {"T": len(caches)}
     shapes.check_tuple("params", params, sizes)
     shapes.check_tuple("dstate", dstate, sizes)
-    shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
+    shapes.check("dhs", dhs, ("T", *shapes.stated(type(dstate)).get("h", "BH")), sizes)
     for cache, dh in zip(reversed(caches), reversed(dhs), strict=True):
         dstate = dstate._replace(h=dstate.h + dh)  # (adjoint)
         dparams_t, dx, dstate = cell.step_backward(params, cache, dstate)
