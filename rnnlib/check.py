@@ -3,7 +3,7 @@ r"""Is a hand-derived gradient right, and if not, where is it wrong?
 For a real ``f`` built of analytic operations, and any direction ``v``, the complex step
 (Squire & Trapp 1998) gives the derivative to rounding, without a step size to tune::
 
-    ⟨∇f(θ), v⟩ = Im f(θ + i s v) / s,  s = 1e-30                     (complex-step)
+    ⟨∇f(θ), v⟩ = Im f(θ + i ε v) / ε,  ε = 1e-30                     (complex-step)
 """
 
 import inspect

@@ -162,8 +162,8 @@ def unrolled(ax: Any, steps: int, losses: Collection[int], backward: bool = Fals
             "gradient" if backward else "state",
         )
         node(x, -1.05, f"${d}x_{t}$", "input")
-        arrow((x - 1.3, 0), (x, 0), "$W_h$" if not backward else r"$W_h^\top$")
-        arrow((x, -1.05), (x, 0), "$W_x$" if not backward else r"$W_x^\top$")
+        arrow((x - 1.3, 0), (x, 0), "$W_h$" if not backward else r"$W_h^\mathsf{T}$")
+        arrow((x, -1.05), (x, 0), "$W_x$" if not backward else r"$W_x^\mathsf{T}$")
         if t in losses:
             node(x, 1.05, f"$L_{t}$", "loss")
             arrow((x, 0), (x, 1.05), f"$dh_{t}$" if backward else "")
