@@ -10,13 +10,14 @@ import torch
 from rnnlib import plot, shapes
 from rnnlib.nn import bptt as nn_bptt
 from rnnlib.nn import elman as nn_elman
-from rnnlib.reference import bptt, elman, init, linear, losses, optim, rtrl
+from rnnlib.reference import bptt, elman, embedding, init, linear, losses, optim, rtrl
 
 RNG = np.random.default_rng(0)
 T, B, D, H, V = 4, 2, 3, 5, 7
 PARAMS, STATE = elman.init(RNG, D, H), elman.State(RNG.normal(size=(B, H)))
 XS, YS, HS = (RNG.normal(size=(T, B, n)) for n in (D, V, H))
 READOUT, TARGETS, MASK = linear.init(RNG, H, V), RNG.integers(V, size=(T, B)), YS[..., 0] > 0
+EMBEDDING = embedding.init(RNG, V, D)
 CACHES = bptt.forward(elman, PARAMS, XS, STATE)[2]
 TORCH = {
     "params": nn_elman.Params(*map(torch.tensor, PARAMS)),
@@ -40,6 +41,11 @@ ENTRANCES = {  # a function that the reader calls, and arguments that it takes
     "uniform": (partial(init.uniform, RNG), {"shape": (2, 3), "fan": 3}),
     "glorot": (partial(init.glorot, RNG), {"shape": (2, 3)}),
     "orthogonal": (partial(init.orthogonal, RNG), {"shape": (2, 3)}),
+    "embedding": (embedding.forward, {"params": EMBEDDING, "symbols": TARGETS}),
+    "embedding-backward": (
+        embedding.backward,
+        {"params": EMBEDDING, "symbols": TARGETS, "dxs": XS},
+    ),
     "gaussian": (partial(init.gaussian, RNG), {"shape": (2, 3), "std": 0.5}),
     "identity": (init.identity, {"shape": (2, 3)}),
     "forget-bias": (init.forget_bias, {"b": np.zeros(4 * H)}),
@@ -97,7 +103,7 @@ def test_an_array_of_another_kind_of_number_is_refused(entrance, name, dtype):
 def test_a_bare_tuple_is_no_named_tuple(entrance, name):
     message = refusal(entrance, **{name: tuple(ENTRANCES[entrance][1][name])})
     assert message.startswith(f"{name}: got tuple, expected ")
-    assert message.endswith(("elman.Params", "elman.State", "linear.Params"))
+    assert message.endswith((".Params", ".State", ".Cache", ".Running"))
 
 
 @pytest.mark.parametrize(("entrance", "name"), TUPLES)
@@ -189,6 +195,13 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
         ("glorot", {"shape": (0, 0)}, "shape: got (0, 0), expected (m, n), both positive"),
         ("orthogonal", {"shape": 3}, "shape: got 3, expected (m, n), both positive"),
         ("orthogonal", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
+        ("embedding", {"symbols": TARGETS + V}, "symbols: got "),
+        ("embedding", {"symbols": np.array([0, -1])}, "symbols: got -1, expected integers from 0 "),
+        (
+            "embedding-backward",
+            {"dxs": XS[1:]},
+            "dxs: got shape (3, 2, 3), expected (4, 2, D) with",
+        ),
         ("identity", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
         ("gaussian", {"std": -0.5}, "std: got -0.5, expected a finite number, not negative"),
         ("gaussian", {"std": np.nan}, "std: got nan, expected a finite number, not negative"),
