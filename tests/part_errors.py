@@ -3,6 +3,7 @@
 import numpy as np
 
 from rnnlib.check import gradient_error, random_like
+from rnnlib.reference import attention
 
 
 def embedding_error(embedding, shape, V, D, seed):
@@ -16,3 +17,49 @@ def embedding_error(embedding, shape, V, D, seed):
         (embedding.backward(params, symbols, u),),
         rng,
     )
+
+
+def attention_values(attention, N, T, B, D, H, V):
+    """A value of each class that the module states shapes for."""
+    rng = np.random.default_rng(0)
+    params = attention.init(rng, D, H, K=4)
+    *args, mask = attention_example(rng, N, T, B, D, H, V)
+    return [params, attention.additive(params, *args, mask)[1]]
+
+
+def attention_example(rng, N, T, B, D, H, V):
+    """Queries, keys and values, and a mask that hides about half and leaves something to each."""
+    queries, keys, values = (rng.normal(size=s) for s in [(N, B, D), (T, B, H), (T, B, V)])
+    mask = rng.random((N, B, T)) < 0.5
+    np.put_along_axis(mask, rng.integers(T, size=(N, B, 1)), True, axis=-1)
+    return queries, keys, values, mask
+
+
+def dot_error(attention, N, T, B, D, V, seed):
+    """Relative error of the gradient of <u, ys> by scaled dot products."""
+    rng = np.random.default_rng(seed)
+    *args, mask = attention_example(rng, N, T, B, D, D, V)
+    ys, cache = attention.dot(*args, mask)
+    u = rng.normal(size=ys.shape)
+    grads = attention.dot_backward(cache, u)
+    return gradient_error(
+        lambda *a: (u * attention.dot(*a, mask)[0]).sum(), tuple(args), grads, rng
+    )
+
+
+def additive_error(attention, N, T, B, D, V, seed):
+    """Relative error of the gradient of <u, ys> by additive attention, keys and hidden of D + 1."""
+    rng = np.random.default_rng(seed)
+    *args, mask = attention_example(rng, N, T, B, D, D + 1, V)
+    params = random_like(rng, attention.init(rng, D, D + 1, K=D + 2))
+    ys, cache = attention.additive(params, *args, mask)
+    u = rng.normal(size=ys.shape)
+    grads = attention.additive_backward(params, cache, u)
+    return gradient_error(
+        lambda *a: (u * attention.additive(*a, mask)[0]).sum(), (params, *args), grads, rng
+    )
+
+
+VALUES = {  # modules whose classes state shapes, and how to make a value of each
+    attention: lambda sizes: attention_values(attention, **sizes),
+}

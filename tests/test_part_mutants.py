@@ -5,10 +5,17 @@ As in ``test_gradient_mutants``, each mutant replaces one place in the source of
 
 import pytest
 from helpers import RTOL, mutant
-from part_errors import embedding_error
+from part_errors import additive_error, dot_error, embedding_error
 
-from rnnlib.reference import embedding
+from rnnlib.reference import attention, embedding
 
+ATTENTION = [  # what both kinds share
+    ("cache.weights * (dweights - mean)", "cache.weights * dweights"),
+    ("cache.weights * (dweights - mean)", "dweights - mean"),
+    ("cache.weights * (dweights - mean)", "cache.weights * (dweights + mean)"),
+    (".sum(-1, keepdims=True)", ".mean(-1, keepdims=True)"),
+    ('"nbt,nbv->tbv", cache.weights, dys', '"nbt,nbv->tbv", 1 - cache.weights, dys'),
+]
 GROUPS = {  # name: module, the test, its mutants
     "embedding": (
         embedding,
@@ -21,6 +28,36 @@ GROUPS = {  # name: module, the test, its mutants
             ("np.add.at(dE, symbols, dxs)", "np.add.at(dE, symbols, dxs / len(dxs))"),
             ("np.add.at(dE, symbols, dxs)", "np.add.at(dE, symbols[:1], dxs[:1])"),
             ("params.E[symbols]", "params.E[symbols - 1]"),
+        ],
+    ),
+    "dot": (
+        attention,
+        lambda module: dot_error(module, N=4, T=5, B=3, D=2, V=3, seed=0),
+        [
+            ("de = dscores / queries.shape[-1] ** 0.5", "de = dscores"),
+            ("de = dscores / queries.shape[-1] ** 0.5", "de = dscores / len(queries) ** 0.5"),
+            ('"nbt,tbd->nbd", de, keys', '"nbt,tbd->nbd", -de, keys'),
+            ('"nbt,nbd->tbd", de, queries', '"nbt,nbd->tbd", de[::-1], queries'),
+            ('"nbt,nbd->tbd", de, queries', '"nbt,nbd->tbd", cache.weights, queries'),
+            *ATTENTION,
+        ],
+    ),
+    "additive": (
+        attention,
+        lambda module: additive_error(module, N=4, T=5, B=3, D=2, V=3, seed=0),
+        [
+            ("* w * (1 - u**2)", "* w"),
+            ("* w * (1 - u**2)", "* w * (1 - u)"),
+            ("* w * (1 - u**2)", "* (1 - u**2)"),
+            ("da.sum(2), da.sum(0)", "da.mean(2), da.sum(0)"),
+            ("da.sum(2), da.sum(0)", "da.sum(2), da[0]"),
+            ('"nbk,nbd->kd", dq, queries', '"nbk,nbd->kd", dq, queries[::-1]'),
+            ('"tbk,tbh->kh", dk, keys', '"tbk,tbh->kh", dk, keys[::-1]'),
+            ('"nbt,nbtk->k", de, u', '"nbt,nbtk->k", cache.weights, u'),
+            ('"nbt,nbtk->k", de, u', '"nbt,nbtk->k", de, 1 - u**2'),
+            ("dq @ W_q, dk @ W_k, dvalues", "0 * dq @ W_q, dk @ W_k, dvalues"),
+            ("dq @ W_q, dk @ W_k, dvalues", "dq @ W_q, 2 * dk @ W_k, dvalues"),
+            *ATTENTION,
         ],
     ),
 }
