@@ -11,7 +11,17 @@ import numpy as np
 from hypothesis import strategies as st
 
 from rnnlib.check import dot, gradient_error, random_like
-from rnnlib.reference import bptt, elman, lstm
+from rnnlib.reference import (
+    bptt,
+    elman,
+    elman_activation,
+    jordan,
+    lstm,
+    lstm_1997,
+    lstm_coupled,
+    lstm_peephole,
+    lstm_projected,
+)
 from rnnlib.reference.ops import tree_map
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +31,14 @@ SIZES = st.tuples(*[st.integers(1, 5)] * 4)  # T, B, D, H
 
 CELLS = [
     elman,
+    elman_activation.Elman(elman_activation.RELU),
+    elman_activation.Elman(elman_activation.SIGMOID),
+    jordan.Jordan(V=3),
     lstm,
+    lstm_1997,
+    lstm_coupled,
+    lstm_peephole,
+    lstm_projected.ProjectedLSTM(P=3),
 ]
 
 
@@ -30,9 +47,14 @@ def module_of(cell):
     return cell if inspect.ismodule(cell) else inspect.getmodule(type(cell))
 
 
+def options(cell):
+    """What a cell with options was given, by name."""
+    return {} if inspect.ismodule(cell) else vars(cell)
+
+
 def input_shape(cell, **sizes):
     """Shape of one input: ``(B, D)``, or what the cell states, with the sizes that it has."""
-    sizes = {**vars(cell), **sizes}
+    sizes |= options(cell)
     return tuple(sizes[letter] for letter in getattr(cell, "INPUT", "B D").split())
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 
 from rnnlib.check import dot, gradient_error, random_like
 from rnnlib.nn import bptt as nn_bptt
-from rnnlib.reference import bptt, elman, lstm
+from rnnlib.reference import bptt, elman, elman_activation, lstm, lstm_projected
 from rnnlib.reference.ops import add, leaves, tree_map, zeros_like
 
 LAYERS = {  # torch's own layer for each cell that it has
     elman: torch.nn.RNN,
+    elman_activation.Elman(elman_activation.RELU): partial(torch.nn.RNN, nonlinearity="relu"),
     lstm: torch.nn.LSTM,
+    lstm_projected.ProjectedLSTM(P=3): partial(torch.nn.LSTM, proj_size=3),
 }
 SEEDS = st.integers(0, 2**16)
 

@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from helpers import CELLS, ROOT, equations, input_shape, labels_used, module_of
+from helpers import CELLS, ROOT, equations, input_shape, labels_used, module_of, options
 from part_errors import VALUES
 
 import rnnlib
@@ -65,6 +65,11 @@ def call(function, **arguments):
     return function(**{name: a for name, a in arguments.items() if name in names})
 
 
+def cell_of(module):
+    """The module if it is a cell, or one of its class if that is; the module if neither."""
+    return next((cell for cell in CELLS if module_of(cell) is module), module)
+
+
 def values_of(module):
     """Values of the classes that a module states shapes for, made by its own functions."""
     if module in NN:
@@ -77,7 +82,7 @@ def values_of(module):
         return [rnnlib.data.sunspots()]
     if module in VALUES:
         return VALUES[module](SIZES)
-    cell = next((cell for cell in CELLS if module_of(cell) is module), module)
+    cell = cell_of(module)
     params = call(cell.init, rng=np.random.default_rng(0), **SIZES)
     if not hasattr(cell, "step"):
         return [params]
@@ -95,7 +100,7 @@ def test_stated_shapes_are_the_shapes(module):
     values = [value for value in values_of(module) if type(value).__module__ == module.__name__]
     assert {type(value) for value in values} == stating
     for value in values:
-        shapes.check_tuple(type(value).__name__, value, dict(SIZES))
+        shapes.check_tuple(type(value).__name__, value, SIZES | options(cell_of(module)))
 
 
 @each

@@ -16,7 +16,19 @@ from helpers import (
     weak_cell_error,
 )
 
-from rnnlib.reference import bptt, elman, linear, losses, lstm
+from rnnlib.reference import (
+    bptt,
+    elman,
+    elman_activation,
+    jordan,
+    linear,
+    losses,
+    lstm,
+    lstm_1997,
+    lstm_coupled,
+    lstm_peephole,
+    lstm_projected,
+)
 
 SIZES = {"T": 5, "B": 3, "D": 3, "H": 4}
 
@@ -39,6 +51,42 @@ ELMAN = [
     ("h=da @ W_h", "h=dstate.h @ W_h"),
     ("h=da @ W_h", "h=0 * da"),
     ("h=da @ W_h", "h=-da @ W_h"),
+]
+ACTIVATION = [
+    ("dstate.h * self.activation.slope(h)", "dstate.h"),
+    ("dstate.h * self.activation.slope(h)", "dstate.h * self.activation.slope(prev.h)"),
+    ("W_h=da.T @ prev.h", "W_h=da.T @ h"),
+    ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
+    ("da.sum(0)", "da.mean(0)"),
+    ("h=da @ W_h", "h=da @ W_h.T"),
+    ("h=da @ W_h", "h=0 * da"),
+]
+RELU = [
+    ("lambda h: h.real > 0", "lambda h: h.real < 0"),
+    ("lambda h: h.real > 0", "lambda h: h"),
+    ("lambda h: h.real > 0", "lambda h: 1 - h**2"),
+]
+SIGMOID = [
+    ("lambda h: h * (1 - h)", "lambda h: h"),
+    ("lambda h: h * (1 - h)", "lambda h: 1 - h"),
+    ("lambda h: h * (1 - h)", "lambda h: sigmoid(h) * (1 - sigmoid(h))"),
+]
+TANH = [
+    ("lambda h: 1 - h**2", "lambda h: 1 - h"),
+    ("lambda h: 1 - h**2", "lambda h: 1 - np.tanh(h) ** 2"),
+]
+JORDAN = [
+    ("dstate.h.T @ u", "dstate.h.T @ u / len(u)"),
+    ("dstate.h.T @ u", "0 * W_y"),
+    ("dstate.h.sum(0)", "dstate.h.mean(0)"),
+    ("dstate.h.sum(0)", "dstate.h[0]"),
+    ("dstate.h @ W_y * (1 - u**2)", "dstate.h @ W_y"),
+    ("dstate.h @ W_y * (1 - u**2)", "dstate.h @ W_y * (1 - u)"),
+    ("da.T @ prev.h", "0 * W_h"),
+    ("da.T @ prev.h", "da.T @ dstate.h"),
+    ("da.sum(0)", "da[0]"),
+    ("h=da @ W_h", "h=0 * prev.h"),
+    ("h=da @ W_h", "h=u @ W_h"),
 ]
 LSTM = [
     ("dh * tanh_c  #", "dh  #"),
@@ -63,6 +111,62 @@ LSTM = [
     ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
     ("h=da @ W_h, c=dc", "h=0 * dc, c=dc"),
     ("h=da @ W_h, c=dc", "h=da @ W_h, c=0 * dc"),
+]
+LSTM_1997 = [
+    ("dstate.h * tanh_c", "dstate.h * prev.c"),
+    ("dstate.c + dstate.h * o * (1 - tanh_c**2)", "dstate.h * o * (1 - tanh_c**2)"),
+    ("dstate.c + dstate.h * o * (1 - tanh_c**2)", "dstate.c"),
+    ("di, dg = dc * g, dc * i", "di, dg = dc * i, dc * g"),
+    ("[di * i * (1 - i)", "[di * (1 - i)"),
+    ("dg * (1 - g**2)", "dg * (1 - g)"),
+    ("[di * i * (1 - i), dg * (1 - g**2)", "[dg * (1 - g**2), di * i * (1 - i)"),
+    ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
+    ("b=da.sum(0)", "b=da[0]"),
+    ("h=da @ W_h, c=dc)", "h=da @ W_h, c=dc * (1 - i))"),
+    ("h=da @ W_h, c=dc)", "h=da @ W_h, c=dstate.c)"),
+    ("h=da @ W_h, c=dc)", "h=0 * dc, c=dc)"),  # the truncated gradient of the paper
+]
+LSTM_COUPLED = [
+    ("dstate.h * tanh_c", "dstate.h * prev.c"),
+    ("dstate.c + dstate.h * o * (1 - tanh_c**2)", "dstate.h * o * (1 - tanh_c**2)"),
+    ("dc * (g - prev.c)", "dc * g"),
+    ("dc * (g - prev.c)", "dc * (g + prev.c)"),
+    ("dc * (g - prev.c)", "dc * (prev.c - g)"),
+    ("[di * i * (1 - i)", "[di * (1 - i)"),
+    ("W_h=da.T @ prev.h", "W_h=0 * W_h"),
+    ("b=da.sum(0)", "b=da[0]"),
+    ("h=da @ W_h, c=dc * (1 - i))", "h=da @ W_h, c=dc)"),
+    ("h=da @ W_h, c=dc * (1 - i))", "h=da @ W_h, c=dc * i)"),
+    ("h=da @ W_h, c=dc * (1 - i))", "h=0 * dc, c=dc * (1 - i))"),
+]
+LSTM_PEEPHOLE = [
+    ("dstate.h * tanh_c * o * (1 - o)", "dstate.h * tanh_c * (1 - o)"),
+    ("(1 - tanh_c**2) + w_o * da_o", "(1 - tanh_c**2)"),
+    ("(1 - tanh_c**2) + w_o * da_o", "(1 - tanh_c**2) + w_i * da_o"),
+    ("dc = dstate.c + dstate.h", "dc = dstate.h"),
+    ("da_i = dc * g * i", "da_i = dc * prev.c * i"),
+    ("da_f = dc * prev.c * f", "da_f = dc * c * f"),
+    ("da_g = dc * i", "da_g = dc * f"),
+    ("[da_i * prev.c, da_f * prev.c, da_o * c]", "[da_i * c, da_f * prev.c, da_o * c]"),
+    ("[da_i * prev.c, da_f * prev.c, da_o * c]", "[da_i * prev.c, da_f * c, da_o * c]"),
+    ("[da_i * prev.c, da_f * prev.c, da_o * c]", "[da_i * prev.c, da_f * prev.c, da_o * prev.c]"),
+    ("[da_i, da_f, da_g, da_o]", "[da_f, da_i, da_g, da_o]"),
+    ("dc * f + w_i * da_i + w_f * da_f", "dc * f"),
+    ("dc * f + w_i * da_i + w_f * da_f", "dc * f + w_i * da_i"),
+    ("dc * f + w_i * da_i + w_f * da_f", "dc * f + w_i * da_i + w_f * da_i"),
+    ("h=da @ W_h, c=dc", "h=da @ W_h, c=0 * dc"),
+]
+LSTM_PROJECTED = [
+    ("dstate.h.T @ u", "0 * W_p"),
+    ("dstate.h.T @ u", "dstate.h.T @ prev.c"),
+    ("dstate.h @ W_p", "-dstate.h @ W_p"),
+    ("prev.c, du, dstate.c", "prev.c, du, 0 * dstate.c"),
+    ("prev.c, du, dstate.c", "u, du, dstate.c"),
+    ("da.T @ prev.h", "0 * W_h"),
+    ("da.T @ prev.h", "da.T @ dstate.h"),
+    ("da.sum(0)", "da[0]"),
+    ("h=da @ W_h, c=dc)", "h=0 * prev.h, c=dc)"),
+    ("h=da @ W_h, c=dc)", "h=da @ W_h, c=dstate.c)"),
 ]
 BPTT = [
     ("h=dstate.h + dh", "h=dh"),
@@ -113,7 +217,15 @@ def cell_group(module, changes, cell=lambda module: module):
 
 GROUPS = {  # name: module, its mutants, the strong test and the weak one
     "elman": cell_group(elman, ELMAN),
+    "relu": cell_group(elman_activation, [*ACTIVATION, *RELU], lambda m: m.Elman(m.RELU)),
+    "sigmoid": cell_group(elman_activation, [*ACTIVATION, *SIGMOID], lambda m: m.Elman(m.SIGMOID)),
+    "tanh": cell_group(elman_activation, [*ACTIVATION, *TANH], lambda m: m.Elman(m.TANH)),
+    "jordan": cell_group(jordan, JORDAN, lambda m: m.Jordan(V=2)),
     "lstm": cell_group(lstm, LSTM),
+    "lstm_1997": cell_group(lstm_1997, LSTM_1997),
+    "lstm_coupled": cell_group(lstm_coupled, LSTM_COUPLED),
+    "lstm_peephole": cell_group(lstm_peephole, LSTM_PEEPHOLE),
+    "lstm_projected": cell_group(lstm_projected, LSTM_PROJECTED, lambda m: m.ProjectedLSTM(P=2)),
     "bptt": (
         *(bptt, BPTT),
         lambda module: cell_error(elman, **SIZES, seed=0, bptt=module),

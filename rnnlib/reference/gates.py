@@ -23,7 +23,7 @@ class Recurrent(Protocol):
 
 
 def init(rng: np.random.Generator, n: int, D: int, H: int) -> tuple[Array, Array, Array]:
-    """Draw parameters as torch does: uniform within ±1/√H, the biases at zero.
+    """Draw weights as torch does, uniform within ±1/√H; the bias, which torch draws too, is zero.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Cache(NamedTuple):
 
 
 def init(rng: np.random.Generator, D: int, H: int) -> Params:
-    """Draw parameters as torch does: uniform within ±1/√H, the biases at zero.
+    """Draw weights as torch does, uniform within ±1/√H; the bias, which torch draws too, is zero.
 
     Parameters
     ----------

@@ -1,0 +1,116 @@
+"""How the cells are related: each is another one, with parameters of a certain form.
+
+The complex step proves that a backward step belongs to its forward step; these theorems, and the
+agreement with torch, that the forward step is the cell it is said to be.
+"""
+
+import numpy as np
+from helpers import SIZES, assert_close, example
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnlib.reference import (
+    bptt,
+    elman,
+    elman_activation,
+    jordan,
+    linear,
+    lstm,
+    lstm_1997,
+    lstm_coupled,
+    lstm_peephole,
+    lstm_projected,
+)
+
+SEEDS = st.integers(0, 2**16)
+for_any_size = settings(deadline=None, derandomize=True, max_examples=20)
+
+
+def run(cell, params, xs, state):
+    """Hidden states and last state."""
+    return bptt.forward(cell, params, xs, state)[:2]
+
+
+def rows(array, H):
+    """The blocks of H rows of a stacked array, one per gate."""
+    return np.split(array, len(array) // H)
+
+
+def stack(params, *choose):
+    """Build the rows of ``W_x``, ``W_h`` and ``b``: one function of the given blocks per gate."""
+    H = params.W_h.shape[1]
+    W_x, W_h, b = (rows(array, H) for array in params[:3])
+    return [np.concatenate([f(*blocks) for f in choose]) for blocks in (W_x, W_h, b)]
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_with_tanh_the_choice_of_activation_is_the_elman_network(size, seed):
+    _, params, xs, state = example(elman, *size, seed)
+    got = run(elman_activation.Elman(elman_activation.TANH), params, xs, state)
+    assert_close(got, run(elman, params, xs, state), rtol=0)
+
+
+@for_any_size
+@given(SIZES, SEEDS, st.integers(1, 5))
+def test_a_jordan_network_is_an_elman_network_whose_memory_passes_through_its_outputs(
+    size, seed, V
+):
+    rng, params, xs, _ = example(jordan.Jordan(V), *size, seed)
+    W_x, W_h, b, *readout = params
+    u = rng.normal(size=(size[1], len(b)))
+    first = jordan.State(linear.forward(linear.Params(*readout), u))
+    ys, _ = run(jordan.Jordan(V), params, xs, first)
+
+    W_y, b_y = readout
+    us, _ = run(elman, elman.Params(W_x, W_h @ W_y, b + W_h @ b_y), xs, elman.State(u))
+    assert_close(ys, linear.forward(linear.Params(*readout), us))
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_the_lstm_of_1997_is_one_whose_forget_gate_stays_open(size, seed):
+    _, params, xs, state = example(lstm_1997, *size, seed)
+    W_x, W_h, b = stack(
+        params, lambda i, g, o: i, lambda i, g, o: 0 * i, lambda i, g, o: g, lambda i, g, o: o
+    )
+    b[size[3] : 2 * size[3]] = 1000
+    got = run(lstm, lstm.Params(W_x, W_h, b), xs, state)
+    assert_close(got, run(lstm_1997, params, xs, state), rtol=1e-13)
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_the_coupled_lstm_is_one_whose_forget_gate_has_the_weights_of_the_input_gate_negated(
+    size, seed
+):
+    _, params, xs, state = example(lstm_coupled, *size, seed)
+    full = stack(
+        params, lambda i, g, o: i, lambda i, g, o: -i, lambda i, g, o: g, lambda i, g, o: o
+    )
+    got = run(lstm, lstm.Params(*full), xs, state)
+    assert_close(got, run(lstm_coupled, params, xs, state), rtol=1e-13)
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_a_peephole_is_a_bias_that_the_memory_sets(size, seed):
+    _, params, xs, state = example(lstm_peephole, *size, seed)
+    W_x, W_h, b, (w_i, w_f, w_o) = params
+    _, last = run(lstm_peephole, params, xs[:1], state)
+    for k in range(size[1]):  # for one example and one step
+        c, c_after = state.c[k], last.c[k]
+        seen = np.concatenate([w_i * c, w_f * c, 0 * c, w_o * c_after])
+        alone = lstm.State(state.h[k : k + 1], state.c[k : k + 1])
+        after, _ = lstm.step(lstm.Params(W_x, W_h, b + seen), xs[0, k : k + 1], alone)
+        assert_close(lstm.State(last.h[k : k + 1], last.c[k : k + 1]), after)
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_a_projection_onto_itself_is_none(size, seed):
+    _, params, xs, state = example(lstm, *size, seed)
+    projected = lstm_projected.Params(*params, W_p=np.eye(size[3]))
+    first = lstm_projected.State(*state)
+    hs, last = run(lstm_projected.ProjectedLSTM(size[3]), projected, xs, first)
+    assert_close((hs, lstm.State(*last)), run(lstm, params, xs, state), rtol=1e-13)
