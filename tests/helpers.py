@@ -15,12 +15,15 @@ from rnnlib.reference import (
     bptt,
     elman,
     elman_activation,
+    gru,
+    gru_cho,
     jordan,
     lstm,
     lstm_1997,
     lstm_coupled,
     lstm_peephole,
     lstm_projected,
+    mgu,
 )
 from rnnlib.reference.ops import tree_map
 
@@ -39,6 +42,9 @@ CELLS = [
     lstm_coupled,
     lstm_peephole,
     lstm_projected.ProjectedLSTM(P=3),
+    gru,
+    gru_cho,
+    mgu,
 ]
 
 

@@ -5,7 +5,8 @@ agreement with torch, that the forward step is the cell it is said to be.
 """
 
 import numpy as np
-from helpers import SIZES, assert_close, example
+import pytest
+from helpers import SIZES, assert_close, example, mutant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from rnnlib.reference import (
     bptt,
     elman,
     elman_activation,
+    gru,
+    gru_cho,
     jordan,
     linear,
     lstm,
@@ -20,6 +23,7 @@ from rnnlib.reference import (
     lstm_coupled,
     lstm_peephole,
     lstm_projected,
+    mgu,
 )
 
 SEEDS = st.integers(0, 2**16)
@@ -114,3 +118,47 @@ def test_a_projection_onto_itself_is_none(size, seed):
     first = lstm_projected.State(*state)
     hs, last = run(lstm_projected.ProjectedLSTM(size[3]), projected, xs, first)
     assert_close((hs, lstm.State(*last)), run(lstm, params, xs, state), rtol=1e-13)
+
+
+def other_convention(module):
+    """The same GRU with z and 1 - z in each other's place, read forward only."""
+    h = "state.h" if module is gru else "h"
+    return mutant(module, f"h = (1 - z) * n + z * {h}  #", f"h = z * n + (1 - z) * {h}  #")
+
+
+@pytest.mark.parametrize("cell", [gru, gru_cho], ids=lambda cell: cell.__name__)
+@for_any_size
+@given(SIZES, SEEDS)
+def test_negating_the_rows_of_z_changes_the_convention(cell, size, seed):
+    _, params, xs, state = example(cell, *size, seed)
+    got = run(other_convention(cell), gru.negate_z(params), xs, state)
+    assert_close(got, run(cell, params, xs, state), rtol=1e-13)
+    assert_close(gru.negate_z(gru.negate_z(params)), params, rtol=0)
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_the_place_of_the_reset_gate_does_not_matter_if_the_candidate_reads_its_own_unit_alone(
+    size, seed
+):
+    _, params, xs, state = example(gru_cho, *size, seed)
+    H = size[3]
+    params.W_h[2 * H :] *= np.eye(H)
+    after = gru.Params(*params, b_n=np.zeros(H))
+    assert_close(run(gru, after, xs, state), run(gru_cho, params, xs, state))
+
+
+def test_else_the_place_of_the_reset_gate_matters():
+    _, params, xs, state = example(gru_cho, 1, 1, 3, 4, seed=0)
+    after = gru.Params(*params, b_n=np.zeros(4))
+    difference = run(gru, after, xs, state)[0] - run(gru_cho, params, xs, state)[0]
+    assert np.abs(difference).max() > 0.1
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_the_minimal_gated_unit_is_a_gru_whose_two_gates_are_one(size, seed):
+    _, params, xs, state = example(mgu, *size, seed)
+    full = stack(params, lambda f, n: f, lambda f, n: -f, lambda f, n: n)
+    got = run(gru_cho, gru_cho.Params(*full), xs, state)
+    assert_close(got, run(mgu, params, xs, state))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rnnlib.check import dot, gradient_error, random_like
 from rnnlib.nn import bptt as nn_bptt
-from rnnlib.reference import bptt, elman, elman_activation, lstm, lstm_projected
+from rnnlib.reference import bptt, elman, elman_activation, gru, lstm, lstm_projected
 from rnnlib.reference.ops import add, leaves, tree_map, zeros_like
 
 LAYERS = {  # torch's own layer for each cell that it has
@@ -21,6 +21,7 @@ LAYERS = {  # torch's own layer for each cell that it has
     elman_activation.Elman(elman_activation.RELU): partial(torch.nn.RNN, nonlinearity="relu"),
     lstm: torch.nn.LSTM,
     lstm_projected.ProjectedLSTM(P=3): partial(torch.nn.LSTM, proj_size=3),
+    gru: torch.nn.GRU,
 }
 SEEDS = st.integers(0, 2**16)
 
@@ -49,13 +50,16 @@ def twin(cell):
 
 
 def from_torch(cell, layer):
-    """Parameters of one of torch's own layers, its two biases added; through the twin, if any."""
+    """Parameters of one of torch's own layers, its two biases folded; through the twin, if any."""
     if cell in TWINNED:
         return twin(cell).from_torch(layer)
-    Params = module_of(cell).Params
     W_x, W_h, *rest = layer.all_weights[0]
     biases = [rest.pop(0) for _ in range(2 * layer.bias)] or [W_h.new_zeros(len(W_h))] * 2
-    return Params(W_x, W_h, sum(biases), *rest)
+    if cell is gru:  # the reset gate acts on the second bias of the candidate
+        H = layer.hidden_size
+        biases[1], b_n = torch.cat([biases[1][:-H], W_h.new_zeros(H)]), biases[1][-H:]
+        rest = [b_n]
+    return module_of(cell).Params(W_x, W_h, sum(biases), *rest)
 
 
 def tensors(tree):
