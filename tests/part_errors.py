@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnnlib.check import gradient_error, random_like
-from rnnlib.reference import attention
+from rnnlib.reference import attention, batch_norm
 
 
 def embedding_error(embedding, shape, V, D, seed):
@@ -60,6 +60,45 @@ def additive_error(attention, N, T, B, D, V, seed):
     )
 
 
+def batch_norm_values(batch_norm, T, B, D, N):
+    """A value of each class that the module states shapes for."""
+    rng = np.random.default_rng(0)
+    running = batch_norm.no_training(D, N)
+    params, xs = batch_norm.init(D), rng.normal(size=(T, B, D))
+    _, cache, after = batch_norm.train(params, xs, running)
+    return [params, running, after, cache, batch_norm.backward(params, cache, xs)[0]]
+
+
+def batch_norm_example(batch_norm, T, B, D, N, seed):
+    """Generator, parameters, inputs, running statistics, and a mask with two or more a step."""
+    rng = np.random.default_rng(seed)
+    params = random_like(rng, batch_norm.init(D))
+    running = batch_norm.Running(rng.normal(size=(N, D)), rng.uniform(0.5, 2, size=(N, D)))
+    mask = rng.permuted(np.arange(B) < 2, axis=0) | (rng.random((T, B)) < 0.5)
+    return rng, params, 1.5 * rng.normal(size=(T, B, D)) + 0.5, running, mask
+
+
+def batch_norm_error(batch_norm, T, B, D, seed, axes=(1,), training=True):
+    """Relative error of the gradient of <u, ys> with respect to parameters and inputs."""
+    N = 1 if len(axes) == 2 else T
+    rng, params, xs, running, mask = batch_norm_example(batch_norm, T, B, D, N, seed)
+
+    def forward(params, xs):
+        if training:
+            return batch_norm.train(params, xs, running, mask, axes)[:2]
+        return batch_norm.evaluate(params, xs, running, mask)
+
+    ys, cache = forward(params, xs)
+    u = rng.normal(size=ys.shape)
+    grads = batch_norm.backward(params, cache, u)
+    return gradient_error(
+        lambda params, xs: (u * forward(params, xs)[0]).sum(), (params, xs), grads, rng
+    )
+
+
 VALUES = {  # modules whose classes state shapes, and how to make a value of each
     attention: lambda sizes: attention_values(attention, **sizes),
+    batch_norm: lambda sizes: batch_norm_values(
+        batch_norm, **{letter: sizes[letter] for letter in "TBDN"}
+    ),
 }

@@ -5,9 +5,9 @@ As in ``test_gradient_mutants``, each mutant replaces one place in the source of
 
 import pytest
 from helpers import RTOL, mutant
-from part_errors import additive_error, dot_error, embedding_error
+from part_errors import additive_error, batch_norm_error, dot_error, embedding_error
 
-from rnnlib.reference import attention, embedding
+from rnnlib.reference import attention, batch_norm, embedding
 
 ATTENTION = [  # what both kinds share
     ("cache.weights * (dweights - mean)", "cache.weights * dweights"),
@@ -15,6 +15,20 @@ ATTENTION = [  # what both kinds share
     ("cache.weights * (dweights - mean)", "cache.weights * (dweights + mean)"),
     (".sum(-1, keepdims=True)", ".mean(-1, keepdims=True)"),
     ('"nbt,nbv->tbv", cache.weights, dys', '"nbt,nbv->tbv", 1 - cache.weights, dys'),
+]
+BATCH_NORM = [
+    ("w * (along + x_hat * across)", "w * along"),
+    ("w * (along + x_hat * across)", "w * x_hat * across"),
+    ("w * (along + x_hat * across)", "(along + x_hat * across)"),
+    ("w * (along + x_hat * across)", "(along + x_hat * across) / dys.shape[1]"),
+    ("w * (along + x_hat * across)", "0"),
+    ("(along + x_hat * across)) * scale", "(along + x_hat * across))"),
+    ("(along + x_hat * across)) * scale", "(along + x_hat * across)) / scale"),
+    ("(dys * x_hat).sum((0, 1))", "(dys * x_hat).mean((0, 1))"),
+    ("(dys * x_hat).sum((0, 1))", "(dx_hat * x_hat).sum((0, 1))"),
+    ("dys.sum((0, 1)))", "dx_hat.sum((0, 1)))"),
+    ("dx_hat = params.gamma * dys", "dx_hat = dys"),
+    ("dys = np.where(mask, dys, 0)", "dys = dys"),
 ]
 GROUPS = {  # name: module, the test, its mutants
     "embedding": (
@@ -59,6 +73,16 @@ GROUPS = {  # name: module, the test, its mutants
             ("dq @ W_q, dk @ W_k, dvalues", "dq @ W_q, 2 * dk @ W_k, dvalues"),
             *ATTENTION,
         ],
+    ),
+    "batch-norm": (
+        batch_norm,
+        lambda module: batch_norm_error(module, T=3, B=5, D=2, seed=0),
+        BATCH_NORM,
+    ),
+    "batch-norm-all-steps": (
+        batch_norm,
+        lambda module: batch_norm_error(module, T=3, B=5, D=2, seed=0, axes=(0, 1)),
+        BATCH_NORM,
     ),
 }
 ALL = [(name, *change) for name, (_, _, changes) in GROUPS.items() for change in changes]
