@@ -1,0 +1,246 @@
+r"""Linear recurrences, one step after another and by parallel scans (Blelloch 1990).
+
+The recurrence, from a given ``h_0``::
+
+    h_t = a_t ∘ h_{t-1} + b_t,   t = 1 ... T                         (scan-loop)
+
+Two steps, first ``p`` and then ``q``, are one step of the same kind; composition is associative,
+so all prefixes ``P_t = (A_t, B_t)`` may be computed in any grouping, and ``h_0`` put in last::
+
+    p • q = (a_q ∘ a_p,  a_q ∘ b_p + b_q)                            (scan-compose)
+    P_t = P_{t-1} • p_t                                              (scan-sequential)
+    P_t ← P_{t-d} • P_t  if t > d,   d = 1, 2, 4 ...                 (scan-hillis-steele)
+    P_{2i} = scan of the pairs p_{2i-1} • p_{2i}                     (scan-up)
+    P_{2i+1} = P_{2i} • p_{2i+1}                                     (scan-down)
+    h_t = A_t ∘ h_0 + B_t                                            (scan-carry)
+
+Its transpose, given ``dh_t`` for all ``t``, is a linear recurrence that runs backward::
+
+    δ_t = a_{t+1} ∘ δ_{t+1} + dh_t,   δ_T = dh_T                     (scan-adjoint)
+    da_t = δ_t ∘ h_{t-1},  db_t = δ_t                                (scan-dinputs)
+    dh_0 = a_1 ∘ δ_1                                                 (scan-dstate)
+
+A scan takes ``compose`` and a tree of arrays whose first axis is time, so it serves other pairs
+too: logarithms, complex numbers as two real arrays. Compositions: T - 1 one after another; at most
+T ⌈log₂ T⌉ in ⌈log₂ T⌉ rounds (Hillis & Steele 1986); fewer than 2T in 2 ⌈log₂ T⌉ rounds for the
+work-efficient scan (Ladner & Fischer 1980). A round composes many pairs at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnnlib import shapes
+from rnnlib.reference.ops import Array, leaves, tree_map
+
+Compose = Callable[[Any, Any], Any]  # (p, q) -> first p, then q; trees of arrays (T, ...)
+Scan = Callable[[Compose, Any], Any]  # (compose, steps) -> their prefixes, of the same form
+
+
+class Affine(NamedTuple):
+    """Steps ``h → a ∘ h + b``, one per entry of the first axis."""
+
+    a: Array  # (T, B, H)
+    b: Array  # (T, B, H)
+
+
+def init(rng: np.random.Generator, T: int, B: int, H: int) -> Affine:
+    """Draw steps to try a scan on: decay within (0, 1), normal inputs.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    T, B, H : int
+        Number of steps, batch size, number of units.
+
+    Returns
+    -------
+    Affine
+        Steps in float64.
+    """
+    return Affine(rng.uniform(size=(T, B, H)), rng.normal(size=(T, B, H)))
+
+
+def compose(p: Affine, q: Affine) -> Affine:
+    """The step that does ``p`` and then ``q``."""
+    return Affine(q.a * p.a, q.a * p.b + q.b)  # (scan-compose)
+
+
+def sequential(compose: Compose, steps: Any) -> Any:
+    """All prefixes, each from the one before it.
+
+    Parameters
+    ----------
+    compose : callable
+        Takes two trees of steps, ``p`` first and ``q`` after it, and returns the composed steps.
+    steps : tree of Array
+        One step per entry of the first axis, which has length T ≥ 1.
+
+    Returns
+    -------
+    tree of Array
+        For every t the composition of the steps 1 ... t.
+    """
+    prefixes = [_part(steps, slice(0, 1))]
+    for t in range(1, _length(steps)):
+        prefixes.append(compose(prefixes[-1], _part(steps, slice(t, t + 1))))  # (scan-sequential)
+    return _join(*prefixes)
+
+
+def hillis_steele(compose: Compose, steps: Any) -> Any:
+    """All prefixes in ⌈log₂ T⌉ rounds, with up to T compositions in each (Hillis & Steele 1986).
+
+    Parameters and result are those of :func:`sequential`.
+    """
+    d = 1
+    while d < _length(steps):
+        far = compose(_part(steps, slice(None, -d)), _part(steps, slice(d, None)))
+        steps = _join(_part(steps, slice(d)), far)  # (scan-hillis-steele)
+        d *= 2
+    return steps
+
+
+def work_efficient(compose: Compose, steps: Any) -> Any:
+    """All prefixes with fewer than 2T compositions: pairs up, then down (Blelloch 1990).
+
+    Parameters and result are those of :func:`sequential`.
+    """
+    T = _length(steps)
+    if T == 1:
+        return steps
+    odd, even = _part(steps, slice(0, None, 2)), _part(steps, slice(1, None, 2))  # from t = 1
+    even = work_efficient(compose, compose(_part(odd, slice(T // 2)), even))  # (scan-up)
+    first, later = _part(odd, slice(0, 1)), _part(odd, slice(1, None))
+    if T > 2:
+        first = _join(first, compose(_part(even, slice((T - 1) // 2)), later))  # (scan-down)
+    return tree_map(_interleave, first, even)
+
+
+def loop(a: Array, b: Array, h: Array) -> Array:
+    """The recurrence as it is defined; parameters and result are those of :func:`forward`."""
+    hs = []
+    for a_t, b_t in zip(a, b, strict=True):
+        h = a_t * h + b_t  # (scan-loop)
+        hs.append(h)
+    return np.stack(hs)
+
+
+def forward(a: Array, b: Array, h: Array, scan: Scan = work_efficient) -> Array:
+    """The recurrence, by a scan.
+
+    Parameters
+    ----------
+    a, b : Array
+        Factors and summands, ``(T, B, H)``, with T ≥ 1.
+    h : Array
+        What comes before the first step, ``(B, H)``.
+    scan : callable
+        :func:`sequential`, :func:`hillis_steele` or :func:`work_efficient`.
+
+    Returns
+    -------
+    Array
+        ``h_1 ... h_T``, ``(T, B, H)``.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    _check(a=a, b=b, h=h)
+    prefix = scan(compose, Affine(a, b))
+    hs: Array = prefix.a * h + prefix.b  # (scan-carry)
+    return hs
+
+
+def adjoint(a: Array, dhs: Array, scan: Scan = work_efficient) -> Array:
+    """All that reaches ``h_1 ... h_T``, from the loss and from later steps, by a scan in reverse.
+
+    Parameters
+    ----------
+    a : Array
+        Factors, ``(T, B, H)``.
+    dhs : Array
+        Gradient that the loss sends into each ``h_t``, ``(T, B, H)``.
+    scan : callable
+        As for :func:`forward`.
+
+    Returns
+    -------
+    Array
+        ``δ_1 ... δ_T``, ``(T, B, H)``.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    _check(a=a, dhs=dhs)
+    factors = np.roll(a, -1, axis=0)[::-1]  # a_1, which would come first, meets a zero
+    return forward(factors, dhs[::-1], np.zeros_like(dhs[0]), scan)[::-1]  # (scan-adjoint)
+
+
+def backward(
+    a: Array, h: Array, hs: Array, dhs: Array, scan: Scan = work_efficient
+) -> tuple[Array, Array, Array]:
+    """Send gradients back through the recurrence, by a scan in reverse.
+
+    Parameters
+    ----------
+    a, h : Array
+        What :func:`forward` was given.
+    hs : Array
+        What it returned.
+    dhs : Array
+        Gradient that the loss sends into each ``h_t``, ``(T, B, H)``; what comes back from a later
+        stretch of the sequence is added to ``dhs[-1]``.
+    scan : callable
+        As for :func:`forward`.
+
+    Returns
+    -------
+    tuple of Array
+        Gradients with respect to ``a``, ``b`` and ``h``.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    _check(a=a, h=h, hs=hs, dhs=dhs)
+    deltas = adjoint(a, dhs, scan)
+    da = deltas * np.concatenate([h[None], hs[:-1]])  # (scan-dinputs)
+    return da, deltas, a[0] * deltas[0]  # (scan-dstate)
+
+
+def _check(**arrays: Array) -> None:
+    """Refuse arrays that are not (T, B, H), or (B, H) for the one without time."""
+    sizes: dict[str, int] = {}
+    for name, array in arrays.items():
+        shapes.check(name, array, ("B", "H") if name == "h" else ("T", "B", "H"), sizes)
+    if sizes["T"] == 0:
+        raise ValueError("a: got T = 0 steps, expected at least 1")
+
+
+def _length(steps: Any) -> int:
+    """Number of steps in a tree of arrays."""
+    return len(leaves(steps)[0])
+
+
+def _part(steps: Any, where: slice) -> Any:
+    """Some of the steps."""
+    return tree_map(lambda s: s[where], steps)
+
+
+def _join(*parts: Any) -> Any:
+    """Parts one after another."""
+    return tree_map(lambda *s: np.concatenate(s), *parts)
+
+
+def _interleave(odd: Array, even: Array) -> Array:
+    """Entries in turn, from the first of ``odd``; there may be one more of them."""
+    out = np.empty((len(odd) + len(even), *even.shape[1:]), np.result_type(odd, even))
+    out[0::2], out[1::2] = odd, even
+    return out
