@@ -18,12 +18,15 @@ from rnnlib.reference import (
     gru,
     gru_cho,
     jordan,
+    lru,
     lstm,
     lstm_1997,
     lstm_coupled,
     lstm_peephole,
     lstm_projected,
     mgu,
+    min_gru,
+    min_lstm,
 )
 from rnnlib.reference.ops import tree_map
 
@@ -45,6 +48,9 @@ CELLS = [
     gru,
     gru_cho,
     mgu,
+    min_gru,
+    min_lstm,
+    lru,
 ]
 
 
