@@ -134,9 +134,9 @@ def steps_backward(
     cell, params, caches, dhs, dstate
         As for :func:`backward`.
 
-    Yields
-    ------
-    tuple of Params, Array, State
+    Returns
+    -------
+    iterator of tuple of Params, Array, State
         For t = T, ..., 1: the gradient with respect to the parameters through step t alone, to
         its input ``(B, D)``, and to the state before it.
 
@@ -151,6 +151,12 @@ def steps_backward(
     shapes.check_tuple("params", params, sizes)
     shapes.check_tuple("dstate", dstate, sizes)
     shapes.check("dhs", dhs, ("T", *shapes.stated(type(dstate)).get("h", "BH")), sizes)
+    return _walk_back(cell, params, caches, dhs, dstate)
+
+
+def _walk_back(
+    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+) -> Iterator[tuple[P, Array, S]]:
     for cache, dh in zip(reversed(caches), reversed(dhs), strict=True):
         dstate = dstate._replace(h=dstate.h + dh)  # (adjoint)
         dparams_t, dx, dstate = cell.step_backward(params, cache, dstate)
