@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnlib.reference.ops import Array, leaves, tree_map
+from rnnlib.reference.ops import Array, leaves, paths, tree_map
 
 STEP = 1e-30
 
@@ -208,23 +208,14 @@ def _blocks(
     k = count()
     for name, arg in zip(names, args, strict=True):
         if name not in time_major:
-            yield from ((path, None, next(k), ()) for path in _paths(name, arg))
+            yield from ((path, None, next(k), ()) for path in paths(name, arg))
         elif isinstance(arg, tuple):
             yield from (
-                (p, t, next(k), ()) for t, tree in enumerate(arg) for p in _paths(name, tree)
+                (p, t, next(k), ()) for t, tree in enumerate(arg) for p in paths(name, tree)
             )
         else:
             n = next(k)
             yield from ((name, t, n, (t,)) for t in range(len(arg)))
-
-
-def _paths(name: str, tree: Any) -> list[str]:
-    """Names of the arrays of a tree, such as ``params.W_h``."""
-    if not isinstance(tree, tuple):
-        return [name]
-    fields = getattr(tree, "_fields", None)
-    ends = [f".{field}" for field in fields] if fields else [f"[{i}]" for i in range(len(tree))]
-    return [path for end, t in zip(ends, tree, strict=True) for path in _paths(name + end, t)]
 
 
 def _unflatten(tree: Any, arrays: list[Array]) -> Any:

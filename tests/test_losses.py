@@ -107,3 +107,10 @@ def test_sigmoid_is_analytic(a, v):
     got = directional_derivative(lambda a: ops.sigmoid(a), (np.array(a),), (np.array(v),))
     p = 1 / (1 + np.exp(-a))
     assert abs(got - v * p * (1 - p)) <= 1e-15
+
+
+def test_the_logarithm_of_a_sum_of_nothing_is_minus_infinity():
+    a = np.array([[-np.inf, -np.inf], [-np.inf, 0.5], [np.inf, 0.5]])
+    np.testing.assert_array_equal(ops.logsumexp(a), [[-np.inf], [0.5], [np.inf]])
+    np.testing.assert_array_equal(ops.logsumexp(a + 0j).real, [[-np.inf], [0.5], [np.inf]])
+    assert ops.logsumexp(np.float32(a)).dtype == np.float32

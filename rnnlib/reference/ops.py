@@ -38,6 +38,8 @@ def sigmoid(a: Array) -> Array:
 def logsumexp(a: Array) -> Array:
     """Logarithm of the summed exponentials over the last axis, shifted so that none overflows.
 
+    The logarithm of nothing, where all of a row is -inf, is -inf.
+
     Parameters
     ----------
     a : Array
@@ -54,7 +56,9 @@ def logsumexp(a: Array) -> Array:
     array([0.69314718])
     """
     shift = a.real.max(axis=-1, keepdims=True)
-    result: Array = shift + np.log(np.exp(a - shift).sum(axis=-1, keepdims=True))
+    shift = np.where(np.isinf(shift), 0, shift)
+    with np.errstate(divide="ignore"):  # log 0
+        result: Array = shift + np.log(np.exp(a - shift).sum(axis=-1, keepdims=True))
     return result
 
 
@@ -94,6 +98,33 @@ def leaves(tree: Any) -> list[Array]:
         Its arrays, depth first.
     """
     return [a for t in tree for a in leaves(t)] if isinstance(tree, tuple) else [tree]
+
+
+def paths(name: str, tree: Any) -> list[str]:
+    """Name the arrays of a tree, in the order of :func:`leaves`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the tree.
+    tree : tree of Array
+        An array, or a (named) tuple of trees.
+
+    Returns
+    -------
+    list of str
+        Their names.
+
+    Examples
+    --------
+    >>> paths("network", (np.zeros(2), (np.zeros(3),)))
+    ['network[0]', 'network[1][0]']
+    """
+    if not isinstance(tree, tuple):
+        return [name]
+    fields = getattr(tree, "_fields", None)
+    ends = [f".{field}" for field in fields] if fields else [f"[{i}]" for i in range(len(tree))]
+    return [path for end, t in zip(ends, tree, strict=True) for path in paths(name + end, t)]
 
 
 def tree_map(f: Callable[..., Array], tree: Tree, *others: Tree) -> Tree:
