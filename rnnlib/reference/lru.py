@@ -31,7 +31,7 @@ import numpy as np
 from rnnlib import shapes
 from rnnlib.reference.complex_pairs import Complex, conj, later, recur, times
 from rnnlib.reference.ops import Array, add
-from rnnlib.reference.parallel import check_input, flatten, unflatten
+from rnnlib.reference.parallel import flatten, unflatten
 from rnnlib.reference.scan import Scan, work_efficient
 
 
@@ -216,7 +216,7 @@ def scan_forward(
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    check_input(params, xs, state)
+    shapes.arguments(params=(params, Params), xs=(xs, "T B D"), state=(state, State))
     u = _excite(params, xs)
     re, im = recur(eigenvalues(params), u, (state.re, state.im), scan)
     hs = _read(params, xs, re, im)
@@ -259,17 +259,14 @@ def scan_backward(
     ValueError
         If a shape or dtype is not as stated.
     """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes, like=Params)
-    shapes.check_tuple("dstate", dstate, sizes, like=State)
-    sizes["T"] = len(cache.x) // sizes["B"]
+    sizes = shapes.arguments(params=(params, Params), dstate=(dstate, State))
+    T = sizes["T"] = len(cache.x) // sizes["B"]
     shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
     dhs = np.concatenate([dhs[:-1], dhs[-1:] + dstate.h])
     direct, last = _readout_backward(params, dhs), (dstate.re, dstate.im)
     re, im = later(eigenvalues(params), direct, last, scan)
     dstates = State(*map(flatten, (dhs, re, im)))
     dparams, dx, dprev = step_backward(params, cache, dstates)
-    T = len(dhs)
     return dparams, unflatten(dx, T), State(*(unflatten(d, T)[0] for d in dprev))
 
 

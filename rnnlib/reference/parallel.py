@@ -74,7 +74,7 @@ def forward(
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    check_input(params, xs, state)
+    shapes.arguments(params=params, xs=(xs, "T B D"), state=state)
     x, T = flatten(xs), len(xs)
     logs = tree_map(lambda r: unflatten(r, T), cell.coefficients(params, x))
     log_A, log_B = scan(log_space.compose, logs)  # (parallel-scan)
@@ -124,30 +124,11 @@ def backward(
         If a shape or dtype is not as stated.
     """
     a = cache.factors
-    sizes = dict(zip("TBH", a.shape, strict=True))
-    shapes.check_tuple("params", params, sizes)
-    shapes.check("dhs", dhs, ("T", "B", "H"), sizes)
-    shapes.check_tuple("dstate", dstate, sizes)
+    shapes.arguments(params=params, factors=(a, "T B H"), dhs=(dhs, "T B H"), dstate=dstate)
     dhs = np.concatenate([dhs[:-1], dhs[-1:] + dstate.h])
     deltas = dstate._replace(h=flatten(adjoint(a, dhs, scan)))  # (parallel-adjoint)
     dparams, dx, dprev = cell.step_backward(params, cache.steps, deltas)  # (parallel-backward)
     return dparams, unflatten(dx, len(a)), dstate._replace(h=unflatten(dprev.h, len(a))[0])
-
-
-def check_input(params: Any, xs: Array, state: Any) -> None:
-    """Refuse parameters, inputs ``(T, B, D)`` and a first state that do not go together.
-
-    Raises
-    ------
-    ValueError
-        If a shape or dtype is not as stated, or the sequence is empty.
-    """
-    sizes: dict[str, int] = {}
-    shapes.check_tuple("params", params, sizes)
-    shapes.check("xs", xs, ("T", "B", "D"), sizes)
-    shapes.check_tuple("state", state, sizes)
-    if len(xs) == 0:
-        raise ValueError("xs: got T = 0 steps, expected at least 1")
 
 
 def flatten(a: Array) -> Array:

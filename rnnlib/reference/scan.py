@@ -149,7 +149,7 @@ def forward(a: Array, b: Array, h: Array, scan: Scan = work_efficient) -> Array:
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    _check(a=a, b=b, h=h)
+    shapes.arguments(a=(a, "T B H"), b=(b, "T B H"), h=(h, "B H"))
     prefix = scan(compose, Affine(a, b))
     hs: Array = prefix.a * h + prefix.b  # (scan-carry)
     return hs
@@ -177,7 +177,7 @@ def adjoint(a: Array, dhs: Array, scan: Scan = work_efficient) -> Array:
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    _check(a=a, dhs=dhs)
+    shapes.arguments(a=(a, "T B H"), dhs=(dhs, "T B H"))
     factors = np.roll(a, -1, axis=0)[::-1]  # a_1, which would come first, meets a zero
     return forward(factors, dhs[::-1], np.zeros_like(dhs[0]), scan)[::-1]  # (scan-adjoint)
 
@@ -209,19 +209,10 @@ def backward(
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    _check(a=a, h=h, hs=hs, dhs=dhs)
+    shapes.arguments(a=(a, "T B H"), h=(h, "B H"), hs=(hs, "T B H"), dhs=(dhs, "T B H"))
     deltas = adjoint(a, dhs, scan)
     da = deltas * np.concatenate([h[None], hs[:-1]])  # (scan-dinputs)
     return da, deltas, a[0] * deltas[0]  # (scan-dstate)
-
-
-def _check(**arrays: Array) -> None:
-    """Refuse arrays that are not (T, B, H), or (B, H) for the one without time."""
-    sizes: dict[str, int] = {}
-    for name, array in arrays.items():
-        shapes.check(name, array, ("B", "H") if name == "h" else ("T", "B", "H"), sizes)
-    if sizes["T"] == 0:
-        raise ValueError("a: got T = 0 steps, expected at least 1")
 
 
 def _length(steps: Any) -> int:
