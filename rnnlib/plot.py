@@ -23,6 +23,7 @@ COLOURS = {
     "prediction": "#d9662b",  # ŷ
     "gradient": "#b35fc4",  # anything with a d
     "loss": "#c5871a",
+    "validation": "#8a72d6",  # the loss on what is not trained on
     "baseline": "#5f9e3f",
     "fault": "#e0524f",
 }
