@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rnnlib.check import dot, gradient_error, random_like
 from rnnlib.reference import (
     bptt,
+    conv_lstm,
     elman,
     elman_activation,
     gru,
@@ -22,6 +23,7 @@ from rnnlib.reference import (
     lstm,
     lstm_1997,
     lstm_coupled,
+    lstm_layer_norm,
     lstm_peephole,
     lstm_projected,
     mgu,
@@ -45,6 +47,8 @@ CELLS = [
     lstm_coupled,
     lstm_peephole,
     lstm_projected.ProjectedLSTM(P=3),
+    lstm_layer_norm,
+    conv_lstm.ConvLSTM(Y=2, X=3),
     gru,
     gru_cho,
     mgu,
@@ -122,6 +126,24 @@ def linear_error(linear, shape, H, V, seed):
     return gradient_error(
         lambda params, hs: (u * linear.forward(params, hs)).sum(), (params, hs), grads, rng
     )
+
+
+def layer_norm_error(layer_norm, shape, H, seed):
+    """Relative error of the gradient of <u, ys> with respect to parameters and inputs."""
+    rng = np.random.default_rng(seed)
+    params, (xs, u) = random_like(rng, layer_norm.init(H)), rng.normal(size=(2, *shape, H))
+    grads = layer_norm.backward(params, xs, u)
+    return gradient_error(
+        lambda params, xs: (u * layer_norm.forward(params, xs)).sum(), (params, xs), grads, rng
+    )
+
+
+def convolution_error(convolution, B, D, N, Y, X, K, seed):
+    """Relative error of the gradient of <u, a> with respect to kernels and images."""
+    rng = np.random.default_rng(seed)
+    W, x, u = (rng.normal(size=s) for s in [(N, D, K, K), (B, D, Y, X), (B, N, Y, X)])
+    grads = convolution.convolve_backward(W, x, u)
+    return gradient_error(lambda W, x: (u * convolution.convolve(W, x)).sum(), (W, x), grads, rng)
 
 
 def mse_error(losses, shape, seed):

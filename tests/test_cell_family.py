@@ -6,12 +6,15 @@ agreement with torch, that the forward step is the cell it is said to be.
 
 import numpy as np
 import pytest
+import torch
 from helpers import SIZES, assert_close, example, mutant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from rnnlib.reference import (
     bptt,
+    conv_lstm,
     elman,
     elman_activation,
     gru,
@@ -21,6 +24,7 @@ from rnnlib.reference import (
     lstm,
     lstm_1997,
     lstm_coupled,
+    lstm_layer_norm,
     lstm_peephole,
     lstm_projected,
     mgu,
@@ -162,3 +166,51 @@ def test_the_minimal_gated_unit_is_a_gru_whose_two_gates_are_one(size, seed):
     full = stack(params, lambda f, n: f, lambda f, n: -f, lambda f, n: n)
     got = run(gru_cho, gru_cho.Params(*full), xs, state)
     assert_close(got, run(mgu, params, xs, state))
+
+
+@for_any_size
+@given(SIZES, SEEDS)
+def test_where_image_and_kernel_are_one_point_the_convolutional_lstm_is_the_lstm(size, seed):
+    _, params, xs, state = example(lstm, *size, seed)
+
+    def point(array):
+        return array[..., None, None]
+
+    images = conv_lstm.Params(point(params.W_x), point(params.W_h), params.b)
+    first = conv_lstm.State(point(state.h), point(state.c))
+    hs, last = run(conv_lstm.ConvLSTM(1, 1, K=1), images, point(xs), first)
+    want, end = run(lstm, params, xs, state)
+    assert_close((hs, *last), (point(want), point(end.h), point(end.c)))
+
+
+@pytest.mark.parametrize("K", [1, 3, 5])
+def test_the_convolutional_lstm_is_torchs_convolution_between_torchs_gates(K):
+    cell = conv_lstm.ConvLSTM(Y=4, X=3, K=K)
+    _, params, xs, state = example(cell, 5, 2, 3, 4, seed=K)
+    W_x, W_h, b = map(torch.tensor, params)
+    h, c = map(torch.tensor, state)
+    want = []
+    for x in torch.tensor(xs):
+        a = functional.conv2d(x, W_x, b, padding="same")
+        i, f, g, o = (a + functional.conv2d(h, W_h, padding="same")).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        want.append(h.numpy())
+    hs, last = run(cell, params, xs, state)
+    assert_close((hs, *last), (np.stack(want), h.numpy(), c.numpy()), rtol=1e-12)
+
+
+def test_the_layer_norm_lstm_is_torchs_layer_norm_between_torchs_gates():
+    _, params, xs, state = example(lstm_layer_norm, 6, 3, 4, 5, seed=0)
+    W_x, W_h, b, gamma_x, gamma_h, gamma_c, beta_c = map(torch.tensor, params)
+    h, c = map(torch.tensor, state)
+    want = []
+    for x in torch.tensor(xs):
+        a = functional.layer_norm(x @ W_x.T, (20,), gamma_x, b)
+        a = a + functional.layer_norm(h @ W_h.T, (20,), gamma_h)
+        i, f, g, o = a.chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * functional.layer_norm(c, (5,), gamma_c, beta_c).tanh()
+        want.append(h.numpy())
+    hs, last = run(lstm_layer_norm, params, xs, state)
+    assert_close((hs, *last), (np.stack(want), h.numpy(), c.numpy()), rtol=1e-12)
