@@ -39,8 +39,27 @@ PAIRS = [
         optim.Adam(LR, beta1=0.7, beta2=0.95, eps=1e-3),
         lambda ps: torch.optim.Adam(ps, lr=LR, betas=(0.7, 0.95), eps=1e-3),
     ),
+    (
+        optim.Nesterov(LR, mu=0.8),
+        lambda ps: torch.optim.SGD(ps, lr=LR, momentum=0.8, nesterov=True),
+    ),
+    (optim.AdaGrad(), torch.optim.Adagrad),
+    (optim.AdaGrad(LR, eps=1e-3), lambda ps: torch.optim.Adagrad(ps, lr=LR, eps=1e-3)),
+    (optim.RMSProp(), torch.optim.RMSprop),
+    (
+        optim.RMSProp(LR, rho=0.8, eps=1e-3),
+        lambda ps: torch.optim.RMSprop(ps, lr=LR, alpha=0.8, eps=1e-3),
+    ),
+    (optim.AdamW(), torch.optim.AdamW),
+    (
+        optim.AdamW(LR, beta1=0.7, beta2=0.95, eps=1e-3, weight_decay=0.5),
+        lambda ps: torch.optim.AdamW(ps, LR, betas=(0.7, 0.95), eps=1e-3, weight_decay=0.5),
+    ),
 ]
-NAMES = ["sgd", "momentum", "momentum-default", "adam-default", "adam"]
+NAMES = [
+    *("sgd", "momentum", "momentum-default", "adam-default", "adam", "nesterov"),
+    *("adagrad-default", "adagrad", "rmsprop-default", "rmsprop", "adamw-default", "adamw"),
+]
 each_pair = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=NAMES)
 
 
@@ -74,6 +93,110 @@ def test_nothing_is_changed_in_place(ours, theirs):
         np.testing.assert_array_equal(now, then)
     again, _ = ours.update(params, grads, ours.init(params))
     tree_map(np.testing.assert_array_equal, first, again)
+
+
+@each_pair
+def test_float32_stays_float32(ours, theirs):
+    rng = np.random.default_rng(5)
+    params, grads = tree_map(np.float32, (random_like(rng, FORM), random_like(rng, FORM)))
+    for _ in range(2):
+        params, state = ours.update(params, grads, ours.init(params))
+    arrays = [a for a in leaves((params, state)) if isinstance(a, np.ndarray)]
+    assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
+
+
+def changed(tree, f):
+    """A tree whose array ``cell[0].W`` is changed."""
+    first = tree.cell[0]
+    return tree._replace(cell=(first._replace(W=f(first.W)), *tree.cell[1:]))
+
+
+@each_pair
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: changed(g, lambda W: W[0]), ".cell[0].W: got shape (3,), expected (4, 3) as in"),
+        (lambda g: changed(g, lambda W: W[:1]), ".cell[0].W: got shape (1, 3), expected (4, 3) as"),
+        (lambda g: changed(g, lambda W: W[..., None]), ".cell[0].W: got shape (4, 3, 1), expected"),
+        (lambda g: changed(g, lambda W: (W, W)), ": got ['NAME.cell[0].W[0]', 'NAME.cell[0].W[1]"),
+        (lambda g: g.readout, ": got ['NAME.W', 'NAME.b'], expected ['NAME.cell[0].W', 'NAME.cell"),
+        (lambda g: None, ": got "),
+    ],
+)
+def test_what_is_not_of_the_form_of_the_parameters_is_refused(ours, theirs, change, message):
+    """NumPy would broadcast most of these, and the parameters would change their shape."""
+    state = ours.init(FORM)
+    wrong = {"grads": (change(FORM), state)}
+    if isinstance(state, optim.AdamState):
+        wrong["state.m"] = FORM, state._replace(m=change(FORM))
+        wrong["state.v"] = FORM, state._replace(v=change(FORM))
+    elif state is not None:
+        wrong["state"] = FORM, change(FORM)
+    for name, (grads, other) in wrong.items():
+        with pytest.raises(ValueError) as error:
+            ours.update(FORM, grads, other)
+        if "NAME" in message and name.startswith("state."):
+            assert str(error.value).startswith("state: got ['state.t', 'state.m")
+        elif grads is None or message != ": got ":
+            assert str(error.value).startswith(name + message.replace("NAME", name))
+
+
+@each_pair
+@pytest.mark.parametrize("name", ["params", "grads"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda W: W.tolist(), "got list, expected an array"),
+        (lambda W: W > 0, "got dtype bool, expected a floating dtype"),
+        (lambda W: W.astype(int), "got dtype int64, expected a floating dtype"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused(ours, theirs, name, change, message):
+    trees = {"params": FORM, "grads": FORM} | {name: changed(FORM, change)}
+    with pytest.raises(ValueError) as error:
+        ours.update(**trees, state=ours.init(FORM))
+    assert str(error.value) == f"{name}.cell[0].W: {message}"
+
+
+@pytest.mark.parametrize("make", [optim.AdaGrad, optim.RMSProp, optim.Adam, optim.AdamW])
+def test_a_parameter_with_a_gradient_of_zero_stays_or_decays(make):
+    """The root of zero is divided by, but for ε."""
+    params = random_like(np.random.default_rng(6), FORM)
+    zero = tree_map(np.zeros_like, params)
+    after, _ = make().update(params, zero, make().init(params))
+    kept = 1 - 1e-3 * 1e-2 if make is optim.AdamW else 1
+    assert_close(after, tree_map(lambda p: kept * p, params), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (optim.SGD, {"lr": -0.1}, "lr: got -0.1, expected a number from 0 to below inf"),
+        (optim.SGD, {"lr": np.nan}, "lr: got nan, expected a number from 0 to below inf"),
+        (optim.Momentum, {"lr": 1, "mu": 1.0}, "mu: got 1.0, expected a number from 0 to below 1"),
+        (optim.RMSProp, {"rho": 1.5}, "rho: got 1.5, expected a number from 0 to below 1"),
+        (optim.Adam, {"beta1": 1.0}, "beta1: got 1.0, expected a number from 0 to below 1"),
+        (optim.Adam, {"beta2": -0.5}, "beta2: got -0.5, expected a number from 0 to below 1"),
+        (optim.AdaGrad, {"eps": -1.0}, "eps: got -1.0, expected a number from 0 to below inf"),
+        (optim.AdamW, {"weight_decay": np.inf}, "weight_decay: got inf, expected a number from"),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(make, options, message):
+    with pytest.raises(ValueError) as error:
+        make(**options)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("max_value", [0.1, 1.0, 10.0])
+def test_clipping_by_value_is_that_of_torch(max_value):
+    grads = random_like(np.random.default_rng(7), FORM)
+    tensors = [torch.zeros(g.shape, dtype=torch.float64) for g in leaves(grads)]
+    for tensor, g in zip(tensors, leaves(grads), strict=True):
+        tensor.grad = torch.tensor(g)
+    torch.nn.utils.clip_grad_value_(tensors, max_value)
+    clipped = optim.clip_by_value(grads, max_value)
+    assert isinstance(clipped, Network)
+    assert_close(tuple(leaves(clipped)), tuple(t.grad.numpy() for t in tensors), rtol=0)
 
 
 def test_an_optimiser_cannot_be_changed():
