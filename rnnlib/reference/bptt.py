@@ -11,7 +11,7 @@ With ``s`` the state and ``h`` the part of it that is read out::
 time appears.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -84,7 +84,7 @@ def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array,
 
 
 def backward(
-    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+    cell: Cell[P, S, C], params: P, caches: Sequence[C], dhs: Array, dstate: S
 ) -> tuple[P, Array, S]:
     """Carry gradients back through the whole sequence.
 
@@ -125,7 +125,7 @@ def backward(
 
 
 def steps_backward(
-    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+    cell: Cell[P, S, C], params: P, caches: Sequence[C], dhs: Array, dstate: S
 ) -> Iterator[tuple[P, Array, S]]:
     """Walk back from the last step to the first; what each step gives is not summed yet.
 
@@ -155,7 +155,7 @@ def steps_backward(
 
 
 def _walk_back(
-    cell: Cell[P, S, C], params: P, caches: list[C], dhs: Array, dstate: S
+    cell: Cell[P, S, C], params: P, caches: Sequence[C], dhs: Array, dstate: S
 ) -> Iterator[tuple[P, Array, S]]:
     for cache, dh in zip(reversed(caches), reversed(dhs), strict=True):
         dstate = dstate._replace(h=dstate.h + dh)  # (adjoint)
