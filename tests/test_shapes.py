@@ -10,7 +10,18 @@ import torch
 from rnnlib import plot, shapes
 from rnnlib.nn import bptt as nn_bptt
 from rnnlib.nn import elman as nn_elman
-from rnnlib.reference import bptt, elman, embedding, init, linear, losses, optim, rtrl
+from rnnlib.reference import (
+    bptt,
+    conv_lstm,
+    elman,
+    embedding,
+    init,
+    layer_norm,
+    linear,
+    losses,
+    optim,
+    rtrl,
+)
 
 RNG = np.random.default_rng(0)
 T, B, D, H, V = 4, 2, 3, 5, 7
@@ -19,6 +30,10 @@ XS, YS, HS = (RNG.normal(size=(T, B, n)) for n in (D, V, H))
 READOUT, TARGETS, MASK = linear.init(RNG, H, V), RNG.integers(V, size=(T, B)), YS[..., 0] > 0
 EMBEDDING = embedding.init(RNG, V, D)
 CACHES = bptt.forward(elman, PARAMS, XS, STATE)[2]
+CONV = conv_lstm.ConvLSTM(2, 4)
+IMAGES = {"params": CONV.init(RNG, D, H), "xs": RNG.normal(size=(T, B, D, 2, 4))}
+IMAGES["state"] = CONV.zero_state(IMAGES["params"], B)
+NORM = layer_norm.init(H)
 TORCH = {
     "params": nn_elman.Params(*map(torch.tensor, PARAMS)),
     "xs": torch.tensor(XS),
@@ -35,6 +50,9 @@ ENTRANCES = {  # a function that the reader calls, and arguments that it takes
     "torch": (partial(nn_bptt.forward, nn_elman), TORCH),
     "linear": (linear.forward, {"params": READOUT, "hs": HS}),
     "linear-backward": (linear.backward, {"params": READOUT, "hs": HS, "dys": YS}),
+    "images": (partial(bptt.forward, CONV), IMAGES),
+    "layer-norm": (layer_norm.forward, {"params": NORM, "xs": HS}),
+    "layer-norm-backward": (layer_norm.backward, {"params": NORM, "xs": HS, "dys": HS}),
     "mse": (losses.mse, {"predictions": YS, "targets": YS}),
     "cross-entropy": (losses.cross_entropy, {"logits": YS, "targets": TARGETS, "mask": MASK}),
     "clip": (optim.clip_by_global_norm, {"grads": HS, "max_norm": 0.5}),
@@ -154,6 +172,22 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
             "state.h: got shape (1, 5), expected (B, H) with H = 5, B = 2",
         ),
         ("linear", {"hs": HS[..., 1:]}, "hs: got shape (4, 2, 4), expected (..., H) with H = 5"),
+        (
+            "images",
+            {"xs": XS},
+            "xs: got shape (4, 2, 3), expected (T, B, D, Y, X) with D = 3",
+        ),
+        (
+            "images",
+            {"xs": IMAGES["xs"][..., 1:]},
+            "state.h: got shape (2, 5, 2, 4), expected (B, H, Y, X) with H = 5, B = 2",
+        ),
+        ("layer-norm", {"xs": XS}, "xs: got shape (4, 2, 3), expected (..., H) with H = 5"),
+        (
+            "layer-norm-backward",
+            {"dys": HS[1:]},
+            "dys: got shape (3, 2, 5), expected (4, 2, H) with H = 5",
+        ),
         ("linear", {"hs": HS[0, 0, 0]}, "hs: got shape (), expected (..., H) with H = 5"),
         (
             "linear",
@@ -215,6 +249,12 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
 )
 def test_a_refusal_says_what_came_and_what_was_expected(entrance, changes, message):
     assert refusal(entrance, **changes).startswith(message)
+
+
+@pytest.mark.parametrize("K", [-1, 0, 2])
+def test_a_kernel_without_a_middle_is_refused(K):
+    with pytest.raises(ValueError, match=f"K: got {K}, expected an odd positive integer"):
+        conv_lstm.ConvLSTM(2, 4, K)
 
 
 @pytest.mark.parametrize(
