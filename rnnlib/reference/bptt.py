@@ -73,14 +73,30 @@ def forward(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> tuple[Array,
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    shape = f"T {getattr(cell, 'INPUT', 'B D')}"
-    shapes.arguments(params=params, xs=(xs, shape), state=state)
+    check_input(cell, params, xs, state)
     hs, caches = [], []
     for x in xs:
         state, cache = cell.step(params, x, state)  # (unroll)
         hs.append(state.h)
         caches.append(cache)
     return np.stack(hs), state, caches
+
+
+def check_input(cell: Cell[P, S, C], params: P, xs: Array, state: S) -> None:
+    """Refuse what :func:`forward` cannot run.
+
+    Parameters
+    ----------
+    cell, params, xs, state
+        As for :func:`forward`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    shape = f"T {getattr(cell, 'INPUT', 'B D')}"
+    shapes.arguments(params=params, xs=(xs, shape), state=state)
 
 
 def backward(
@@ -94,7 +110,7 @@ def backward(
         The cell that :func:`forward` ran.
     params : Params
         Its parameters.
-    caches : list of Cache
+    caches : sequence of Cache
         What :func:`forward` kept.
     dhs : Array
         Gradient that the loss sends into each hidden state, of their shape.
