@@ -12,8 +12,19 @@ from helpers import cell_error, mutant
 from test_gradient_mutants import catches
 from test_parallel import at_once
 from test_scan import scan_error
+from test_truncated import truncated_error
 
-from rnnlib.reference import complex_pairs, log_space, lru, min_gru, min_lstm, parallel, scan
+from rnnlib.reference import (
+    complex_pairs,
+    log_space,
+    lru,
+    lstm,
+    min_gru,
+    min_lstm,
+    parallel,
+    scan,
+    truncated,
+)
 
 SIZES = {"T": 5, "B": 3, "D": 3, "H": 4}
 
@@ -123,6 +134,16 @@ COMPLEX = [
     ("lambda d: d[-2::-1], deltas", "lambda d: d[1:], deltas"),
     ("return p[0], -p[1]", "return p"),
 ]
+TRUNCATED = [
+    ("dstate = zeros_like(dstate)", "dstate = dstate"),
+    ("dstate = zeros_like(dstate)", "dhs = 0 * dhs"),
+    ("dparams = add(dparams, dchunk)", "dparams = dchunk"),
+    ("np.concatenate(dxs[::-1])", "np.concatenate(dxs)"),
+    ("reversed(range(0, len(caches), K))", "range(0, len(caches), K)"),
+    ("dxs.append(dx)\n        dstate = dprev", "dxs.append(dx)"),
+    ("slice(start, start + K)", "slice(start, start + K - 1)"),
+    ("caches[chunk], dhs[chunk], dstate)", "caches[chunk], dhs[:K][: len(caches[chunk])], dstate)"),
+]
 
 
 def using(user, changed):
@@ -156,6 +177,10 @@ GROUPS = {  # name: module, its mutants, the test that must catch them
     ),
     "lru": (lru, LRU, lambda module: cell_error(module, **SIZES, seed=0)),
     "lru-at-once": (lru, LRU_AT_ONCE, lru_error),
+    "truncated": (
+        *(truncated, TRUNCATED),
+        lambda module: truncated_error(module, lstm, **SIZES, K=2, seed=0),
+    ),
     "complex": (complex_pairs, COMPLEX, lambda module: lru_error(using(lru, module))),
 }
 ALL = [(name, *change) for name, (_, changes, _) in GROUPS.items() for change in changes]
