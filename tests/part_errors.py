@@ -96,6 +96,33 @@ def batch_norm_error(batch_norm, T, B, D, seed, axes=(1,), training=True):
     )
 
 
+def ctc_example(T, B, N, V, seed, blank=0, repeats=True):
+    """Logits, targets and lengths that have an alignment; what lies beyond them is anything."""
+    rng = np.random.default_rng(seed)
+    labels = [k for k in range(V) if k != blank]
+    targets = rng.choice(labels[: 2 if repeats else None], size=(B, N))
+    target_lengths = rng.integers(0, N + 1, size=B)
+    for b in range(B):  # drop labels until the longest input can hold them
+        while needed_steps(targets[b, : target_lengths[b]]) > T:
+            target_lengths[b] -= 1
+    least = [needed_steps(t[:n]) for t, n in zip(targets, target_lengths, strict=True)]
+    input_lengths = rng.integers(np.maximum(least, 1), T + 1)
+    return 2 * rng.normal(size=(T, B, V)), targets, input_lengths, target_lengths, blank
+
+
+def needed_steps(labels):
+    """The fewest steps that can say these labels: a blank must part equal ones."""
+    return len(labels) + sum(a == b for a, b in zip(labels[1:], labels[:-1], strict=True))
+
+
+def ctc_error(ctc, T, B, N, V, seed, blank=0):
+    """Relative error of the gradient of the loss with respect to the logits."""
+    logits, *rest = ctc_example(T, B, N, V, seed, blank)
+    _, grad = ctc.loss(logits, *rest)
+    rng = np.random.default_rng(seed)
+    return gradient_error(lambda z: ctc.loss(z, *rest)[0], (logits,), (grad,), rng)
+
+
 VALUES = {  # modules whose classes state shapes, and how to make a value of each
     attention: lambda sizes: attention_values(attention, **sizes),
     batch_norm: lambda sizes: batch_norm_values(

@@ -5,9 +5,9 @@ As in ``test_gradient_mutants``, each mutant replaces one place in the source of
 
 import pytest
 from helpers import RTOL, mutant
-from part_errors import additive_error, batch_norm_error, dot_error, embedding_error
+from part_errors import additive_error, batch_norm_error, ctc_error, dot_error, embedding_error
 
-from rnnlib.reference import attention, batch_norm, embedding
+from rnnlib.reference import attention, batch_norm, ctc, embedding
 
 ATTENTION = [  # what both kinds share
     ("cache.weights * (dweights - mean)", "cache.weights * dweights"),
@@ -83,6 +83,28 @@ GROUPS = {  # name: module, the test, its mutants
         batch_norm,
         lambda module: batch_norm_error(module, T=3, B=5, D=2, seed=0, axes=(0, 1)),
         BATCH_NORM,
+    ),
+    "ctc": (
+        ctc,
+        lambda module: ctc_error(module, T=9, B=4, N=4, V=4, seed=1),
+        [
+            ("np.exp(log_y) - gamma @ onehot", "np.exp(log_y) - gamma @ onehot / 2"),
+            ("np.exp(log_y) - gamma @ onehot", "-gamma @ onehot"),
+            ("np.exp(log_y) - gamma @ onehot", "gamma @ onehot - np.exp(log_y)"),
+            ("np.exp(log_y) - gamma @ onehot", "log_y - gamma @ onehot"),
+            ("alpha + beta - log_p", "alpha + beta"),
+            ("alpha + beta - log_p", "alpha + beta + emit - log_p"),
+            ("alpha + beta - log_p", "beta + emit - log_p"),
+            ("path[::-1])[::-1, ::-1]", "path[::-1])"),
+            ("path[::-1])[::-1, ::-1]", "path[::-1])[::-1]"),
+            ("path[::-1])[::-1, ::-1]", "path)[::-1, ::-1]"),
+            ("emit[::-1, ::-1]", "emit[::-1]"),
+            ("emit[::-1, ::-1]", "emit[:, ::-1]"),
+            ("_arrive(emit, path) + emit", "_arrive(emit, path)"),
+            ("return total, dlogits / B", "return total, dlogits"),
+            ("dlogits[:T, b] = _log_p(", "dlogits[-T:, b] = _log_p("),
+            ("np.where(may_skip, two, -np.inf)", "two"),
+        ],
     ),
 }
 ALL = [(name, *change) for name, (_, _, changes) in GROUPS.items() for change in changes]
