@@ -31,7 +31,7 @@ def modules(package):
 
 
 REFERENCE, NN = modules("rnnlib.reference"), modules("rnnlib.nn")
-TOP = [rnnlib.check, *(importlib.import_module(f"rnnlib.{n}") for n in ("data", "plot", "shapes"))]
+TOP = [importlib.import_module(f"rnnlib.{n}") for n in ("check", "data", "plot", "shapes", "tasks")]
 TWINS = [
     (r, n) for r in REFERENCE for n in NN if r.__name__.split(".")[-1] == n.__name__.split(".")[-1]
 ]
