@@ -12,17 +12,22 @@ from helpers import cell_error, mutant
 from test_gradient_mutants import catches
 from test_parallel import at_once
 from test_scan import scan_error
+from test_stack import LSTM, RNN, packed_error, stack_error
 from test_truncated import truncated_error
 
 from rnnlib.reference import (
+    bidirectional,
     complex_pairs,
     log_space,
     lru,
     lstm,
     min_gru,
     min_lstm,
+    packed,
     parallel,
+    residual,
     scan,
+    stack,
     truncated,
 )
 
@@ -144,6 +149,55 @@ TRUNCATED = [
     ("slice(start, start + K)", "slice(start, start + K - 1)"),
     ("caches[chunk], dhs[chunk], dstate)", "caches[chunk], dhs[:K][: len(caches[chunk])], dstate)"),
 ]
+PACKED = [
+    ("dparams = add(dparams, dpiece)", "dparams = dpiece"),
+    ("dstate = _put(dstate, rows, part)  # (packed-adjoint)", ""),
+    ("part = _take(dstate, rows)", "part = zeros_like(_take(dstate, rows))"),
+    ("reversed(cache.pieces)", "cache.pieces"),
+    ("caches, dhs[steps, rows], part)", "caches, 0 * dhs[steps, rows], part)"),
+    ("_spread(dx, rows)", "_spread(dx[::-1], rows)"),
+    ("_pad(dxs[::-1], cache.T)", "_pad(dxs, cache.T)"),
+    ("        a[rows] = p\n", "        a[:] = 0\n        a[rows] = p\n"),
+]
+STACK = [
+    ("dp, dhs, ds = layer.backward", "dp, _, ds = layer.backward"),
+    ("layer.backward(p, c, dhs, d)", "layer.backward(p, c, dhs, d._replace(h=0 * d.h))"),
+    ("tuple(dparams[::-1])", "tuple(dparams)"),
+    ("tuple(dstate[::-1])", "tuple(dstate)"),
+    ("np.where(cache.valid, dhs, 0), dlast", "np.where(cache.valid, 0, dhs), dlast"),
+    (
+        "packed.backward(self.cell, params, cache, dhs, dlast)",
+        "packed.backward(self.cell, params, cache, dhs[::-1], dlast)",
+    ),
+    (
+        "packed.backward(self.cell, params, cache, dhs, dlast)",
+        "packed.backward(self.cell, params, cache, 2 * dhs, dlast)",
+    ),
+]
+RESIDUAL = [
+    ("dhs + dxs, dstate  # (residual-backward)", "dxs, dstate"),
+    ("dhs + dxs, dstate  # (residual-backward)", "dhs, dstate"),
+    ("dhs + dxs, dstate  # (residual-backward)", "dhs - dxs, dstate"),
+    ("da = dhs * (hs - xs) * q * (1 - q)", "da = dhs * (hs - xs) * q"),
+    ("da = dhs * (hs - xs) * q * (1 - q)", "da = dhs * (xs - hs) * q * (1 - q)"),
+    ("da = dhs * (hs - xs) * q * (1 - q)", "da = dhs * hs * q * (1 - q)"),
+    ("inner, dhs * q, dlast", "inner, dhs, dlast"),
+    ("inner, dhs * q, dlast", "inner, dhs * (1 - q), dlast"),
+    ("dhs * (1 - q) + through_gate", "dhs * q + through_gate"),
+    (" + through_gate + through_layer", " + through_layer"),
+    (" + through_gate + through_layer", " + through_gate"),
+]
+BIDIRECTIONAL = [
+    ("db = reverse(db, lengths)", "pass"),
+    ("db = reverse(db, lengths)", "db = db[::-1]"),
+    ("dx_a + reverse(dx_b, lengths)", "dx_a + dx_b"),
+    ("dx_a + reverse(dx_b, lengths)", "dx_a + dx_b[::-1]"),
+    ("dx_a + reverse(dx_b, lengths)", "dx_a"),
+    ("Both(dp_a, dp_b), dxs", "Both(dp_b, dp_a), dxs"),
+    ("Both(ds_a, ds_b)", "Both(ds_b, ds_a)"),
+    ("cache_a, da, dlast.ahead", "cache_a, da, dlast.back"),
+    ("cache_b, db, dlast.back", "cache_b, da, dlast.back"),
+]
 
 
 def using(user, changed):
@@ -180,6 +234,24 @@ GROUPS = {  # name: module, its mutants, the test that must catch them
     "truncated": (
         *(truncated, TRUNCATED),
         lambda module: truncated_error(module, lstm, **SIZES, K=2, seed=0),
+    ),
+    "packed": (packed, PACKED, lambda module: packed_error(module, lstm, **SIZES, seed=0)),
+    "stack": (
+        *(stack, STACK),
+        lambda module: stack_error(
+            module.Stack((module.Recurrent(lstm), module.Recurrent(lstm))),
+            *(5, 3, 4, 4),
+            seed=0,
+            stack=module,
+        ),
+    ),
+    "residual": (
+        *(residual, RESIDUAL),
+        lambda module: stack_error(module.Highway(module.Residual(RNN)), 5, 3, 4, 4, seed=0),
+    ),
+    "bidirectional": (
+        *(bidirectional, BIDIRECTIONAL),
+        lambda module: stack_error(module.Bidirectional(LSTM), 5, 3, 4, 4, seed=0),
     ),
     "complex": (complex_pairs, COMPLEX, lambda module: lru_error(using(lru, module))),
 }
