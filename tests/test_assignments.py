@@ -50,19 +50,24 @@ def fill_in(release: Any, solved: Any) -> Any:
     return filled
 
 
-def failing_checks(notebook: Any, replaced: dict[str, str] | None = None) -> set[str]:
-    """Run all code cells, some with other sources; which check cells raise?"""
-    failing, namespace = set(), {"__name__": "__main__"}
+def complaints(notebook: Any, replaced: dict[str, str] | None = None) -> dict[str, str]:
+    """Run all code cells, some with other sources; what do the check cells raise?"""
+    failing: dict[str, str] = {}
+    namespace = {"__name__": "__main__"}
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
         text = (replaced or {}).get(cell.id, cell.source)
         try:
             exec(compile(text, cell.id, "exec"), namespace)
-        except Exception:
+        except Exception as error:
             assert role(cell) == (True, False), f"{cell.id} raises, and is no check"
-            failing.add(cell.id)
+            failing[cell.id] = str(error)
     return failing
+
+
+def failing_checks(notebook: Any, replaced: dict[str, str] | None = None) -> set[str]:
+    return set(complaints(notebook, replaced))
 
 
 def variants(kind: str) -> Any:
@@ -110,6 +115,15 @@ def test_a_misconception_fails_a_check_of_its_function_and_of_no_other(
     assert failing <= {part.cell for part in graded.parts}
 
 
+@variants("says")
+def test_the_first_check_that_a_misconception_fails_names_it(
+    name: str, graded: Graded, variant: Any
+) -> None:
+    replaced = {graded.name: source(variant, graded.name)}
+    first, *_ = complaints(read(SOLUTIONS, name), replaced).values()
+    assert graded.says[variant] in first
+
+
 @variants("alternatives")
 def test_a_right_solution_in_another_style_passes_every_check(
     name: str, graded: Graded, variant: Any
@@ -126,6 +140,8 @@ def agree(got: Any, want: Any, tolerance: float) -> bool:
         return len(got) == len(want) and all(
             agree(g, w, tolerance) for g, w in zip(got, want, strict=True)
         )
+    if isinstance(got, tuple):
+        return False
     got, want = np.asarray(got), np.asarray(want)
     return got.shape == want.shape and np.allclose(got, want, rtol=tolerance, atol=tolerance)
 
@@ -174,6 +190,7 @@ def test_the_table_holds_hints_and_enough_variants(name: str) -> None:
         assert len(graded.misconceptions) >= 4
         assert len(graded.alternatives) >= 2
         assert all(variant.__doc__ for variant in graded.misconceptions)
+        assert set(graded.says) <= set(graded.misconceptions)
 
 
 @variants("misconceptions")

@@ -47,6 +47,7 @@ class Graded(NamedTuple):
     alternatives: tuple[Function, ...]  # right, in another style
     tolerance: float = 1e-5
     stand_ins: Mapping[str, Function] = {}
+    says: Mapping[Function, str] = {}  # of a misconception: words of the first check it fails
 
     @property
     def points(self) -> int:
