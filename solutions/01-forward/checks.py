@@ -62,11 +62,20 @@ def predictions(rng):
 
 
 def extreme_predictions(rng):
-    """Differences of thousands within a position and between positions, the hidden ones too."""
+    """Differences of thousands within a position and between positions; one of them counts."""
     logits, targets, mask = predictions(rng)
+    mask.flat[:] = np.arange(mask.size) == rng.integers(mask.size)
     logits += rng.choice([-1000, 1000], logits.shape[:2])[..., None]
     logits[..., 0] += rng.choice([-1000, 1000], logits.shape[:2])
-    return logits, targets, mask
+    return np.round(64 * logits) / 64, targets, mask  # float32 holds them exactly
+
+
+def the_loss(result, rng):
+    return result[0]
+
+
+def the_gradient(result, rng):
+    return result[1]
 
 
 def one_layer(rng):
@@ -124,6 +133,22 @@ def elman_without_bias(W_x, W_h, b, x, h):
 def elman_bias_outside(W_x, W_h, b, x, h):
     """The bias b is added to the tanh; it belongs into its argument."""
     return np.tanh(x @ W_x.T + h @ W_h.T) + b
+
+
+def elman_bias_twice(W_x, W_h, b, x, h):
+    """The bias b is added to each of the two products; it is added once."""
+    return np.tanh((x @ W_x.T + b) + (h @ W_h.T + b))
+
+
+def elman_relu(W_x, W_h, b, x, h):
+    """The activation is relu; the equation has tanh."""
+    return np.maximum(x @ W_x.T + h @ W_h.T + b, 0)
+
+
+def elman_with_cache(W_x, W_h, b, x, h):
+    """What a way back would need is returned as well; return h' alone."""
+    new = np.tanh(x @ W_x.T + h @ W_h.T + b)
+    return new, (x, h, new)
 
 
 def elman_transposed(W_x, W_h, b, x, h):
@@ -245,6 +270,12 @@ def leaky_transposed(W_x, W_h, b, alpha, x, h):
 def leaky_without_bias(W_x, W_h, b, alpha, x, h):
     """The bias b is not added."""
     return (1 - alpha) * h + alpha * np.tanh(x @ W_x.T + h @ W_h.T)
+
+
+def leaky_with_cache(W_x, W_h, b, alpha, x, h):
+    """The tanh is returned as well; return h' alone."""
+    new = np.tanh(x @ W_x.T + h @ W_h.T + b)
+    return (1 - alpha) * h + alpha * new, new
 
 
 def leaky_in_place(W_x, W_h, b, alpha, x, h):
@@ -421,6 +452,42 @@ def unroll_changes_h0(W_x, W_h, b, alpha, xs, h0, lengths):
     return np.stack(hs), h0
 
 
+def unroll_takes_no_step(W_x, W_h, b, alpha, xs, h0, lengths):
+    """The condition is the other way round: running sequences are frozen, ended ones move."""
+    h, hs = h0, []
+    for t, x in enumerate(xs):
+        h = np.where((t < lengths)[:, None], h, leaky_step(W_x, W_h, b, alpha, x, h))
+        hs.append(h)
+    return np.stack(hs), h
+
+
+def unroll_batch_first(W_x, W_h, b, alpha, xs, h0, lengths):
+    """hs has the batch on its first axis; time comes first."""
+    h, hs = h0, []
+    for t, x in enumerate(xs):
+        h = np.where((t < lengths)[:, None], leaky_step(W_x, W_h, b, alpha, x, h), h)
+        hs.append(h)
+    return np.stack(hs, axis=1), h
+
+
+def unroll_keeps_h0(W_x, W_h, b, alpha, xs, h0, lengths):
+    """hs begins with h0 and is one state too long; it lists the state after each input."""
+    hs = [h0]
+    for t, x in enumerate(xs):
+        new = leaky_step(W_x, W_h, b, alpha, x, hs[-1])
+        hs.append(np.where((t < lengths)[:, None], new, hs[-1]))
+    return np.stack(hs), hs[-1]
+
+
+def unroll_swaps_arguments(W_x, W_h, b, alpha, xs, h0, lengths):
+    """leaky_step gets h before x; its arguments end with x, h."""
+    h, hs = h0, []
+    for t, x in enumerate(xs):
+        h = np.where((t < lengths)[:, None], leaky_step(W_x, W_h, b, alpha, h, x), h)
+        hs.append(h)
+    return np.stack(hs), h
+
+
 def unroll_by_mask(W_x, W_h, b, alpha, xs, h0, lengths):
     m = (np.arange(len(xs))[:, None] < lengths).astype(float)[..., None]
     hs = [h0]
@@ -520,6 +587,50 @@ def xent_gradient_flipped(logits, targets, mask):
     y = np.eye(logits.shape[-1])[targets]
     m = mask[..., None]
     return -(m * y * log_p).sum() / mask.sum(), m * (y - np.exp(log_p)) / mask.sum()
+
+
+def xent_loss_flipped(logits, targets, mask):
+    """The loss is the mean of log p; it is that of -log p."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    y = np.eye(logits.shape[-1])[targets]
+    m = mask[..., None]
+    return (m * y * log_p).sum() / mask.sum(), m * (np.exp(log_p) - y) / mask.sum()
+
+
+def xent_unmasked(logits, targets, mask):
+    """The mask is not used: hidden positions enter the loss and its gradient."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    y = np.eye(logits.shape[-1])[targets]
+    return -(y * log_p).sum() / mask.size, (np.exp(log_p) - y) / mask.size
+
+
+def xent_without_log(logits, targets, mask):
+    """The loss is the mean of -p; the logarithm is missing."""
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    p = e / e.sum(-1, keepdims=True)
+    y = np.eye(logits.shape[-1])[targets]
+    m = mask[..., None]
+    return -(m * y * p).sum() / mask.sum(), m * (p - y) / mask.sum()
+
+
+def xent_per_position(logits, targets, mask):
+    """The loss is one number per position; it is their mean."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    y = np.eye(logits.shape[-1])[targets]
+    m = mask[..., None]
+    return -(m * y * log_p).sum(-1), m * (np.exp(log_p) - y) / mask.sum()
+
+
+def xent_gradient_is_p(logits, targets, mask):
+    """The gradient holds the probabilities; the symbol that came enters the loss by itself too."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    y = np.eye(logits.shape[-1])[targets]
+    m = mask[..., None]
+    return -(m * y * log_p).sum() / mask.sum(), m * np.exp(log_p) / mask.sum()
 
 
 def xent_overflows(logits, targets, mask):
@@ -815,22 +926,39 @@ GRADED = (
             elman_forgets,
             elman_without_bias,
             elman_bias_outside,
+            elman_bias_twice,
             elman_transposed,
             elman_tanh_of_input_only,
             elman_residual,
             elman_sigmoid,
+            elman_relu,
             elman_linear,
             elman_batch_mean,
+            elman_with_cache,
             elman_in_place,
         ),
         alternatives=(elman_by_loops, elman_by_einsum, elman_stacked, elman_in_float32),
+        says={
+            elman_forgets: "h has no effect",
+            elman_without_bias: "b is missing",
+            elman_bias_outside: "b is outside the tanh",
+            elman_bias_twice: "b is added twice",
+            elman_transposed: "W_h acts transposed",
+            elman_residual: "something is outside of it",
+            elman_sigmoid: "the logistic function",
+            elman_relu: "relu",
+            elman_linear: "the tanh is missing",
+            elman_batch_mean: "mixed",
+            elman_with_cache: "elman_step returns a tuple",
+            elman_in_place: "elman_step changes h in place",
+        },
     ),
     Graded(
         name="leaky_step",
         reference=leaky_step,
         parts=(
-            Part("leaky_step-check-new", 8, leaky_inputs_without_leak),
-            Part("leaky_step-check-mix", 12, leaky_inputs),
+            Part("leaky_step-check-new", 6, leaky_inputs_without_leak),
+            Part("leaky_step-check-mix", 9, leaky_inputs),
         ),
         misconceptions=(
             leaky_swapped,
@@ -842,6 +970,7 @@ GRADED = (
             leaky_tanh_outside,
             leaky_transposed,
             leaky_without_bias,
+            leaky_with_cache,
             leaky_in_place,
         ),
         alternatives=(
@@ -850,13 +979,25 @@ GRADED = (
             leaky_row_by_row,
             leaky_in_float32,
         ),
+        says={
+            leaky_swapped: "are alpha and 1 - alpha swapped",
+            leaky_alpha_inside: "alpha multiplies the tanh from outside",
+            leaky_new_unscaled: "the tanh is not multiplied by alpha",
+            leaky_one_rate: "each unit has its own alpha",
+            leaky_decays_first: "with alpha = 1: with x = 0, h has no effect",
+            leaky_tanh_outside: "h is inside a tanh",
+            leaky_transposed: "with alpha = 1: unit 0 alone, at 1, adds row 0",
+            leaky_without_bias: "b is missing",
+            leaky_with_cache: "leaky_step returns a tuple",
+            leaky_in_place: "leaky_step changes h in place",
+        },
     ),
     Graded(
         name="unroll",
         reference=unroll,
         parts=(
-            Part("unroll-check-full", 12, full_sequences),
-            Part("unroll-check-lengths", 13, ragged_sequences),
+            Part("unroll-check-full", 14, full_sequences),
+            Part("unroll-check-lengths", 16, ragged_sequences),
         ),
         misconceptions=(
             unroll_ignores_lengths,
@@ -873,6 +1014,10 @@ GRADED = (
             unroll_assumes_sorted,
             unroll_one_array,
             unroll_changes_h0,
+            unroll_takes_no_step,
+            unroll_batch_first,
+            unroll_keeps_h0,
+            unroll_swaps_arguments,
         ),
         alternatives=(
             unroll_by_mask,
@@ -882,14 +1027,33 @@ GRADED = (
             unroll_written_out,
         ),
         stand_ins={"leaky_step": made_up_step},
+        says={
+            unroll_ignores_lengths: "it has read padding",
+            unroll_zeros_after_the_end: "must repeat",
+            unroll_returns_to_h0: "which is h0",
+            unroll_one_step_too_far: "it has read padding",
+            unroll_one_step_short: "frozen one step too early",
+            unroll_starts_afresh: "hs[1] is a step from h0",
+            unroll_ignores_h0: "start from h0",
+            unroll_lists_states_before: "hs[0] is h0",
+            unroll_backwards: "running from the end",
+            unroll_stops_with_the_longest: "even if every sequence has ended",
+            unroll_one_array: "append the same array",
+            unroll_changes_h0: "unroll changes h0 in place",
+            unroll_takes_no_step: "all hs[t] are h0",
+            unroll_batch_first: "time comes first",
+            unroll_keeps_h0: "h0 is not in hs",
+            unroll_swaps_arguments: "calls leaky_step with arguments of shapes",
+        },
     ),
     Graded(
         name="softmax_xent",
         reference=softmax_xent,
         parts=(
-            Part("softmax_xent-check-loss", 7, predictions, lambda result, rng: result[0]),
-            Part("softmax_xent-check-gradient", 7, predictions, lambda result, rng: result[1]),
-            Part("softmax_xent-check-extremes", 6, extreme_predictions),
+            Part("softmax_xent-check-loss", 7, predictions, the_loss),
+            Part("softmax_xent-check-gradient", 7, predictions, the_gradient),
+            Part("softmax_xent-check-extremes", 3, extreme_predictions, the_loss),
+            Part("softmax_xent-check-extremes-gradient", 3, extreme_predictions, the_gradient),
         ),
         misconceptions=(
             xent_mean_over_all,
@@ -897,6 +1061,11 @@ GRADED = (
             xent_gradient_of_the_sum,
             xent_gradient_unmasked,
             xent_gradient_flipped,
+            xent_gradient_is_p,
+            xent_loss_flipped,
+            xent_unmasked,
+            xent_without_log,
+            xent_per_position,
             xent_overflows,
             xent_log_of_zero,
             xent_with_epsilon,
@@ -909,6 +1078,27 @@ GRADED = (
             xent_in_place,
         ),
         alternatives=(xent_by_loops, xent_selects, xent_in_float32),
+        says={
+            xent_mean_over_all: "divided by 3, but only M = 2",
+            xent_sum: "this is the sum; divide by M",
+            xent_gradient_of_the_sum: "the gradient of the sum",
+            xent_gradient_unmasked: "not zero where the mask is False",
+            xent_gradient_flipped: "the sign is wrong",
+            xent_gradient_is_p: "also enters the loss by itself",
+            xent_loss_flipped: "the sign is wrong",
+            xent_unmasked: "the hidden position is in it",
+            xent_without_log: "the logarithm is missing",
+            xent_per_position: "expected one number",
+            xent_overflows: "an exp overflowed",
+            xent_log_of_zero: "a logarithm met 0",
+            xent_with_epsilon: "a difference of 2000 costs 2000",
+            xent_hidden_infinity: "0 times infinity is nan",
+            xent_in_bits: "use the natural logarithm",
+            xent_masks_logits: "mask losses, not logits",
+            xent_mean_of_means: "in whichever sequence it is",
+            xent_wrong_axis: "is the softmax over the last axis",
+            xent_in_place: "softmax_xent changes logits in place",
+        },
     ),
     Graded(
         name="count_params",
@@ -948,5 +1138,10 @@ GRADED = (
         ),
         alternatives=(parity_by_distance, parity_as_lists, parity_three_units),
         tolerance=0,
+        says={
+            parity_counts: "after the bits [1, 1]",
+            parity_rounds: "weights that add up without rounding",
+            parity_up_to_eight: "right for short strings only",
+        },
     ),
 )
