@@ -152,6 +152,15 @@ def test_the_place_of_the_reset_gate_does_not_matter_if_the_candidate_reads_its_
     assert_close(run(gru, after, xs, state), run(gru_cho, params, xs, state))
 
 
+@for_any_size
+@given(SIZES, SEEDS)
+def test_nor_if_the_reset_gate_stays_open(size, seed):
+    _, params, xs, state = example(gru_cho, *size, seed)
+    params.b[: size[3]] = 1000
+    after = gru.Params(*params, b_n=np.zeros(size[3]))
+    assert_close(run(gru, after, xs, state), run(gru_cho, params, xs, state))
+
+
 def test_else_the_place_of_the_reset_gate_matters():
     _, params, xs, state = example(gru_cho, 1, 1, 3, 4, seed=0)
     after = gru.Params(*params, b_n=np.zeros(4))

@@ -2,14 +2,14 @@ r"""Elman network with another activation (Elman 1990; with relu: Le et al. 2015
 
 The step, for one example, with an activation ``φ``::
 
-    h' = φ(W_x x + W_h h + b)                                        (activation)
+    h' = φ(W_x x + W_h h + b)                                        (elman-activation)
 
 and its transpose, given ``dh' = ∂L/∂h'``. The slope ``φ'`` is a function of what ``φ`` gave, so
 the preactivation need not be kept::
 
-    da = dh' ∘ φ'(h')                                                (activation-da)
-    dW_x = da xᵀ,  dW_h = da hᵀ,  db = da                            (activation-dparams)
-    dx = W_xᵀ da,  dh = W_hᵀ da                                      (activation-dinputs)
+    da = dh' ∘ φ'(h')                                                (elman-activation-da)
+    dW_x = da xᵀ,  dW_h = da hᵀ,  db = da                            (elman-activation-dparams)
+    dx = W_xᵀ da,  dh = W_hᵀ da                                      (elman-activation-dinputs)
 
     tanh       φ(a) = tanh(a),     φ'(h') = 1 - h'²                  (tanh)
     relu       φ(a) = a 1{a > 0},  φ'(h') = 1{h' > 0}                (relu)
@@ -77,7 +77,7 @@ class Elman:
             What :meth:`step_backward` needs.
         """
         W_x, W_h, b = params
-        h = self.activation.function(x @ W_x.T + state.h @ W_h.T + b)  # (activation)
+        h = self.activation.function(x @ W_x.T + state.h @ W_h.T + b)  # (elman-activation)
         return State(h), Cache(x, state, h)
 
     def step_backward(
@@ -97,6 +97,6 @@ class Elman:
         """
         W_x, W_h, _ = params
         x, prev, h = cache
-        da = dstate.h * self.activation.slope(h)  # (activation-da)
-        dparams = Params(W_x=da.T @ x, W_h=da.T @ prev.h, b=da.sum(0))  # (activation-dparams)
-        return dparams, da @ W_x, State(h=da @ W_h)  # (activation-dinputs)
+        da = dstate.h * self.activation.slope(h)  # (elman-activation-da)
+        dparams = Params(W_x=da.T @ x, W_h=da.T @ prev.h, b=da.sum(0))  # (elman-activation-dparams)
+        return dparams, da @ W_x, State(h=da @ W_h)  # (elman-activation-dinputs)
