@@ -19,8 +19,15 @@ from rnnlib.reference import (
     layer_norm,
     linear,
     losses,
+    lru,
+    min_gru,
     optim,
+    packed,
+    parallel,
     rtrl,
+    scan,
+    stack,
+    truncated,
 )
 
 RNG = np.random.default_rng(0)
@@ -30,6 +37,9 @@ XS, YS, HS = (RNG.normal(size=(T, B, n)) for n in (D, V, H))
 READOUT, TARGETS, MASK = linear.init(RNG, H, V), RNG.integers(V, size=(T, B)), YS[..., 0] > 0
 EMBEDDING = embedding.init(RNG, V, D)
 CACHES = bptt.forward(elman, PARAMS, XS, STATE)[2]
+PACKED = packed.forward(elman, PARAMS, XS, STATE, np.array([T, 1]))[2]
+MIN_GRU = {"params": min_gru.init(RNG, D, H), "xs": XS, "state": min_gru.State(STATE.h)}
+LRU = {"params": lru.init(RNG, D, H), "xs": XS, "state": lru.State(*[STATE.h] * 3)}
 CONV = conv_lstm.ConvLSTM(2, 4)
 IMAGES = {"params": CONV.init(RNG, D, H), "xs": RNG.normal(size=(T, B, D, 2, 4))}
 IMAGES["state"] = CONV.zero_state(IMAGES["params"], B)
@@ -60,6 +70,31 @@ ENTRANCES = {  # a function that the reader calls, and arguments that it takes
     "uniform": (partial(init.uniform, RNG), {"shape": (2, 3), "fan": 3}),
     "glorot": (partial(init.glorot, RNG), {"shape": (2, 3)}),
     "orthogonal": (partial(init.orthogonal, RNG), {"shape": (2, 3)}),
+    "scan": (scan.forward, {"a": HS, "b": HS, "h": STATE.h}),
+    "scan-adjoint": (scan.adjoint, {"a": HS, "dhs": HS}),
+    "scan-backward": (scan.backward, {"a": HS, "h": STATE.h, "hs": HS, "dhs": HS}),
+    "truncated": (
+        partial(truncated.backward, elman, K=3),
+        {"params": PARAMS, "caches": CACHES, "dhs": HS, "dstate": STATE},
+    ),
+    "checkpointed": (
+        partial(truncated.forward_checkpointed, elman),
+        {"params": PARAMS, "xs": XS, "state": STATE},
+    ),
+    "packed": (
+        partial(packed.forward, elman),
+        {"params": PARAMS, "xs": XS, "state": STATE, "lengths": np.array([T, 1])},
+    ),
+    "packed-backward": (
+        partial(packed.backward, elman, cache=PACKED),
+        {"params": PARAMS, "dhs": HS, "dstate": STATE},
+    ),
+    "stack": (
+        partial(stack.forward, stack.Recurrent(elman), state=STATE),
+        {"params": PARAMS, "xs": XS, "lengths": np.array([T, 1])},
+    ),
+    "parallel": (partial(parallel.forward, min_gru), MIN_GRU),
+    "lru": (lru.scan_forward, LRU),
     "embedding": (embedding.forward, {"params": EMBEDDING, "symbols": TARGETS}),
     "embedding-backward": (
         embedding.backward,
