@@ -48,7 +48,7 @@ class Elman:
     Parameters
     ----------
     activation : Activation
-        :data:`TANH`, :data:`RELU`, :data:`SIGMOID`, or another.
+        ``TANH``, ``RELU``, ``SIGMOID``, or another.
     """
 
     activation: Activation

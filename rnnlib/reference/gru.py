@@ -50,7 +50,7 @@ class Cache(NamedTuple):
 
     x: Array  # (B, D)
     prev: State
-    kept: tuple[Array, Array, Array, Array]  # r, z, n and u_n + b_n: each (B, H)
+    kept: tuple[Array, Array, Array, Array]  # r, z, n and u_n + b_n, each (B, H)
 
 
 def init(rng: np.random.Generator, D: int, H: int) -> Params:

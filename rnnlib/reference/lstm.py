@@ -32,7 +32,7 @@ import numpy as np
 from rnnlib.reference import gates
 from rnnlib.reference.ops import Array, sigmoid
 
-Kept = tuple[Array, Array, Array, Array, Array]  # i, f, g, o and tanh(c'): each (B, H)
+Kept = tuple[Array, Array, Array, Array, Array]  # i, f, g, o and tanh(c'), each (B, H)
 
 
 class Params(NamedTuple):

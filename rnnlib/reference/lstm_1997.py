@@ -48,7 +48,7 @@ class Cache(NamedTuple):
 
     x: Array  # (B, D)
     prev: State
-    kept: tuple[Array, Array, Array, Array]  # i, g, o and tanh(c'): each (B, H)
+    kept: tuple[Array, Array, Array, Array]  # i, g, o and tanh(c'), each (B, H)
 
 
 def init(rng: np.random.Generator, D: int, H: int) -> Params:
