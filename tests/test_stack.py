@@ -5,13 +5,13 @@ import types
 import numpy as np
 import pytest
 import torch
-from helpers import RTOL, assert_close
+from helpers import CELLS, RTOL, assert_close, module_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cells import LAYERS, arrays, from_torch, gradients, tensors
+from test_cells import LAYERS, arrays, from_torch, gradients, name, tensors
 
 from rnnlib.check import dot, gradient_error, random_like
-from rnnlib.reference import bptt, elman, gru, lstm, packed, residual, stack
+from rnnlib.reference import bptt, elman, lstm, packed, residual, stack
 from rnnlib.reference.bidirectional import Bidirectional, reverse
 from rnnlib.reference.ops import add, leaves, tree_map, zeros_like
 from rnnlib.reference.residual import Highway, Residual
@@ -83,6 +83,12 @@ def packed_error(module, cell, T, B, D, H, seed):
 def test_backward_is_the_transpose_of_the_derivative(layer, needs, padded, size, seed):
     sizes = dict(zip("TBDH", size, strict=True)) | needs
     assert stack_error(layer, **sizes, seed=seed, padded=padded) <= RTOL
+
+
+@pytest.mark.parametrize("cell", [c for c in CELLS if not hasattr(c, "INPUT")], ids=name)
+def test_any_cell_makes_a_layer(cell):
+    layer = Stack((Bidirectional(Recurrent(cell)), Recurrent(cell)))
+    assert stack_error(layer, 5, 3, 2, 4, seed=0) <= RTOL
 
 
 @for_any_size
@@ -227,7 +233,7 @@ def form_like(tree, parts):
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("L", [1, 2, 3])
-@pytest.mark.parametrize("cell", [elman, lstm, gru], ids=lambda cell: cell.__name__)
+@pytest.mark.parametrize("cell", LAYERS, ids=name)
 def test_values_and_gradients_agree_with_torch(cell, L, both, padded):
     T, B, D, H = 6, 4, 3, 5
     layer = Stack((Bidirectional(Recurrent(cell)) if both else Recurrent(cell),) * L)
@@ -236,7 +242,7 @@ def test_values_and_gradients_agree_with_torch(cell, L, both, padded):
     torch.manual_seed(6)
     module = LAYERS[cell](D, H, num_layers=L, bidirectional=both, dtype=torch.float64)
     folded = parts_of(cell, module)
-    params = form_like(drawn, [cell.Params(*arrays(tuple(part))) for part in folded])
+    params = form_like(drawn, [module_of(cell).Params(*arrays(tuple(part))) for part in folded])
 
     hs, last, cache = stack.forward(layer, params, xs, state, lengths if padded else None)
     xs_t, state_t = tensors((xs, state))
