@@ -49,6 +49,11 @@ def test_the_block_blocks():
     ("code", "says"),
     [
         ("from rnnlib import data; data.sunspots()", "pip install statsmodels"),
+        ("from rnnlib import data; data.co2()", "pip install statsmodels"),
+        ("from rnnlib import data; data.el_nino()", "pip install statsmodels"),
+        ("from rnnlib import data; data.names()", "pip install babel"),
+        ("from rnnlib import data; data.dates(data.np.random.default_rng(), 1)", "install babel"),
+        ("from rnnlib import data; data.digits()", "pip install scikit-learn"),
         ("from rnnlib import plot; plot.use_style()", "matplotlib"),
     ],
 )
