@@ -123,6 +123,16 @@ def ctc_error(ctc, T, B, N, V, seed, blank=0):
     return gradient_error(lambda z: ctc.loss(z, *rest)[0], (logits,), (grad,), rng)
 
 
+def pinball_error(quantile, shape, tau, seed):
+    """Relative error of the gradient of the quantile loss."""
+    rng = np.random.default_rng(seed)
+    predictions, targets = rng.normal(size=(2, *shape))
+    _, grad = quantile.pinball(predictions, targets, tau)
+    return gradient_error(
+        lambda p: quantile.pinball(p, targets, tau)[0], (predictions,), (grad,), rng
+    )
+
+
 VALUES = {  # modules whose classes state shapes, and how to make a value of each
     attention: lambda sizes: attention_values(attention, **sizes),
     batch_norm: lambda sizes: batch_norm_values(

@@ -1,14 +1,17 @@
 """Losses and the functions under them: gradients, masks, extremes, and their peers in torch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from helpers import RTOL, assert_close, cross_entropy_error, mse_error, random_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from part_errors import pinball_error
 
-from rnnlib.check import directional_derivative
-from rnnlib.reference import losses, ops
+from rnnlib.check import directional_derivative, gradient_error
+from rnnlib.reference import losses, ops, quantile
 
 SHAPES = st.lists(st.integers(1, 4), max_size=3).map(tuple)
 SEEDS = st.integers(0, 2**16)
@@ -114,3 +117,61 @@ def test_the_logarithm_of_a_sum_of_nothing_is_minus_infinity():
     np.testing.assert_array_equal(ops.logsumexp(a), [[-np.inf], [0.5], [np.inf]])
     np.testing.assert_array_equal(ops.logsumexp(a + 0j).real, [[-np.inf], [0.5], [np.inf]])
     assert ops.logsumexp(np.float32(a)).dtype == np.float32
+
+
+@for_any_size
+@given(SHAPES, SEEDS, st.floats(0.05, 0.95))
+def test_the_gradient_of_the_quantile_loss_is_right(shape, seed, tau):
+    assert pinball_error(quantile, shape, tau, seed) <= RTOL
+
+
+def test_the_quantile_loss_is_smallest_at_the_quantile():
+    targets = np.random.default_rng(2).normal(size=101)
+    for tau in (0.105, 0.5, 0.9):
+        at = [quantile.pinball(np.full(101, y), targets, tau)[0] for y in np.sort(targets)]
+        assert np.argmin(at) == int(101 * tau)
+
+
+def test_the_quantile_loss_at_one_half_is_half_the_absolute_error_of_torch():
+    predictions, targets = np.random.default_rng(3).normal(size=(2, 5, 3))
+    p = torch.tensor(predictions, requires_grad=True)
+    want = torch.nn.functional.l1_loss(p, torch.tensor(targets)) / 2
+    want.backward()
+    got = quantile.pinball(predictions, targets, 0.5)
+    assert_close(got, (want.item(), p.grad.numpy()), rtol=1e-12)
+
+
+def test_being_right_costs_nothing():
+    y = np.array([0.5, -1.5])
+    loss, grad = quantile.pinball(y, y, 0.3)
+    assert loss == 0
+    np.testing.assert_allclose(grad, [-0.15, -0.15])
+
+
+NUMERIC = [losses.mse, partial(quantile.pinball, tau=0.3)]
+
+
+@pytest.mark.parametrize("loss", NUMERIC, ids=["mse", "pinball"])
+@for_any_size
+@given(SHAPES, SEEDS, st.sampled_from([-7.5, 1e300, np.inf, np.nan]))
+def test_hiding_numbers_is_leaving_them_out(loss, shape, seed, anything):
+    rng = np.random.default_rng(seed)
+    predictions, targets = rng.normal(size=(2, *shape))
+    mask = random_mask(rng, shape)
+    value, grad = losses.masked(loss, predictions, targets, mask)
+    assert_close((value, grad[mask]), loss(predictions[mask], targets[mask]), rtol=0)
+    assert not grad[~mask].any()
+    others = (np.where(mask, a, anything) for a in (predictions, targets))
+    assert_close(losses.masked(loss, *others, mask), (value, grad), rtol=0)
+
+    def f(predictions):
+        return losses.masked(loss, predictions, targets, mask)[0]
+
+    assert gradient_error(f, (predictions,), (grad,), rng) <= RTOL
+
+
+@pytest.mark.parametrize("loss", NUMERIC, ids=["mse", "pinball"])
+def test_numbers_of_float32_have_a_gradient_of_float32(loss):
+    predictions, targets = np.float32(np.random.default_rng(4).normal(size=(2, 5, 3)))
+    value, grad = losses.masked(loss, predictions, targets, targets > 0)
+    assert {a.dtype for a in (value, grad, *loss(predictions, targets))} == {np.dtype(np.float32)}

@@ -5,9 +5,16 @@ As in ``test_gradient_mutants``, each mutant replaces one place in the source of
 
 import pytest
 from helpers import RTOL, mutant
-from part_errors import additive_error, batch_norm_error, ctc_error, dot_error, embedding_error
+from part_errors import (
+    additive_error,
+    batch_norm_error,
+    ctc_error,
+    dot_error,
+    embedding_error,
+    pinball_error,
+)
 
-from rnnlib.reference import attention, batch_norm, ctc, embedding
+from rnnlib.reference import attention, batch_norm, ctc, embedding, quantile
 
 ATTENTION = [  # what both kinds share
     ("cache.weights * (dweights - mean)", "cache.weights * dweights"),
@@ -104,6 +111,18 @@ GROUPS = {  # name: module, the test, its mutants
             ("return total, dlogits / B", "return total, dlogits"),
             ("dlogits[:T, b] = _log_p(", "dlogits[-T:, b] = _log_p("),
             ("np.where(may_skip, two, -np.inf)", "two"),
+        ],
+    ),
+    "pinball": (
+        quantile,
+        lambda module: pinball_error(module, (5, 3), tau=0.3, seed=0),
+        [
+            ("return loss, slope / error.size", "return loss, slope"),
+            ("return loss, slope / error.size", "return loss, slope / len(error)"),
+            ("return loss, slope / error.size", "return loss, -slope / error.size"),
+            ("return loss, slope / error.size", "return loss, slope * error / error.size"),
+            ("return loss, slope / error.size", "return loss, (slope + tau) / error.size"),
+            ("return loss, slope / error.size", "return loss, abs(slope) / error.size"),
         ],
     ),
 }

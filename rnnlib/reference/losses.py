@@ -10,10 +10,14 @@ symbols that the mask ``m`` lets through::
     dŷ = m (p - onehot(y)) / M                                       (cross-entropy-backward)
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rnnlib import shapes
 from rnnlib.reference.ops import Array, logsumexp
+
+Loss = Callable[[Array, Array], tuple[float, Array]]
 
 
 def mse(predictions: Array, targets: Array) -> tuple[float, Array]:
@@ -38,15 +42,54 @@ def mse(predictions: Array, targets: Array) -> tuple[float, Array]:
     ValueError
         If the shapes differ, a dtype is not floating, or there is nothing to average.
     """
+    check_pair(predictions, targets)
+    error = predictions - targets
+    loss = (error * error).mean()  # (mse)
+    return loss, 2 * error / error.size  # (mse-backward)
+
+
+def masked(loss: Loss, predictions: Array, targets: Array, mask: Array) -> tuple[float, Array]:
+    """Loss over those numbers alone that count.
+
+    Parameters
+    ----------
+    loss : callable
+        :func:`mse`, or :func:`rnnlib.reference.quantile.pinball` with its quantile.
+    predictions, targets
+        As for the loss.
+    mask : Array
+        True where a number counts, of the same shape. What it hides changes neither the loss nor
+        the gradient.
+
+    Returns
+    -------
+    float
+        The mean over the numbers that count.
+    Array
+        Its gradient with respect to the predictions.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a dtype is wrong, or no number counts.
+    """
+    check_pair(predictions, targets)
+    shapes.check_kind("mask", mask, "bool", predictions.shape)
+    if not mask.any():
+        raise ValueError("mask: got no number that counts, expected at least one")
+    dpredictions = np.zeros_like(predictions)
+    value, dpredictions[mask] = loss(predictions[mask], targets[mask])
+    return value, dpredictions
+
+
+def check_pair(predictions: Array, targets: Array) -> None:
+    """Refuse predictions and targets that differ in shape, are no numbers, or none."""
     shapes.check("predictions", predictions, ("...",), {})
     shapes.check("targets", targets, ("...",), {})
     if predictions.shape != targets.shape:
         raise ValueError(f"targets: got shape {targets.shape}, expected {predictions.shape}")
     if predictions.size == 0:
         raise ValueError("predictions: got none, expected at least one number")
-    error = predictions - targets
-    loss = (error * error).mean()  # (mse)
-    return loss, 2 * error / error.size  # (mse-backward)
 
 
 def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> tuple[float, Array]:
