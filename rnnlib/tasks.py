@@ -49,7 +49,7 @@ class Symbols(NamedTuple):
 def adding(rng: np.random.Generator, T: int, B: int) -> Sequences:
     """Sum of the two numbers that are marked (Hochreiter & Schmidhuber 1997).
 
-    In the form of Le et al. (2015): numbers from 0 to 1, one marked in each half, the rest not.
+    In the form of Arjovsky et al. (2016): numbers from 0 to 1, one of them marked in each half.
 
     Parameters
     ----------
