@@ -93,8 +93,13 @@ def assert_close(got, want, rtol=RTOL):
 
 
 def cell_error(cell, T, B, D, H, seed, bptt=bptt):
+    """Relative error of the gradient of a random example, see :func:`unrolled_error`."""
+    rng, *arguments = example(cell, T, B, D, H, seed)
+    return unrolled_error(cell, *arguments, rng, bptt)
+
+
+def unrolled_error(cell, params, xs, state, rng, bptt=bptt):
     """Relative error of the gradient of <u, hs> + <w, last> with respect to every argument."""
-    rng, params, xs, state = example(cell, T, B, D, H, seed)
     hs, last, caches = bptt.forward(cell, params, xs, state)
     u, w = rng.normal(size=hs.shape), random_like(rng, last)
 

@@ -1,9 +1,10 @@
 """Gradient errors of parts, losses and penalties, each for a module or a mutant of it."""
 
 import numpy as np
+from helpers import example, unrolled_error
 
-from rnnlib.check import gradient_error, random_like
-from rnnlib.reference import attention, batch_norm
+from rnnlib.check import dot, gradient_error, random_like
+from rnnlib.reference import attention, batch_norm, bptt
 
 
 def embedding_error(embedding, shape, V, D, seed):
@@ -131,6 +132,58 @@ def pinball_error(quantile, shape, tau, seed):
     return gradient_error(
         lambda p: quantile.pinball(p, targets, tau)[0], (predictions,), (grad,), rng
     )
+
+
+def dropout_error(dropout, cell, T, B, D, H, seed, rate=0.4):
+    """Relative error of the gradient of a cell with one mask for all steps."""
+    rng, params, xs, state = example(cell, T, B, D, H, seed)
+    masks = (dropout.each_sequence(rng, rate, B, n) for n in (D, H))
+    return unrolled_error(dropout.Dropout(cell, *masks), params, xs, state, rng)
+
+
+def applied_error(dropout, T, B, D, seed, rate=0.4):
+    """Relative error of the gradient of masked inputs, with a mask for every step."""
+    rng = np.random.default_rng(seed)
+    xs, u = rng.normal(size=(2, T, B, D))
+    m = dropout.each_step(rng, rate, T, B, D)
+    return gradient_error(
+        lambda xs: (u * dropout.apply(xs, m)).sum(), (xs,), (dropout.apply(u, m),), rng
+    )
+
+
+def zoneout_error(zoneout, cell, T, B, D, H, seed, drawn=False):
+    """Relative error of the gradient of a cell with zoneout, with respect to k too."""
+    rng, params, xs, state = example(cell, T, B, D, H, seed)
+    rates = tuple(rng.uniform(0.1, 0.9, size=len(state)))
+    keep = zoneout.draw(rng, state, rates, T)
+    keep = keep if drawn else rng.normal(size=keep.shape)
+    wrapped = zoneout.Zoneout(cell)
+    return unrolled_error(wrapped, zoneout.Params(params), zoneout.inputs(xs, keep), state, rng)
+
+
+def weight_drop_error(weight_drop, cell, T, B, D, H, seed, rate=0.4):
+    """Relative error of the gradient with respect to the weights before some are dropped."""
+    rng, params, xs, state = example(cell, T, B, D, H, seed)
+    m = weight_drop.draw(rng, params, rate)
+
+    def run(params):
+        return bptt.forward(cell, weight_drop.forward(params, m), xs, state)
+
+    hs, last, caches = run(params)
+    u, w = rng.normal(size=hs.shape), random_like(rng, last)
+    ran = weight_drop.forward(params, m)
+    dparams = weight_drop.backward(bptt.backward(cell, ran, caches, u, w)[0], m)
+    return gradient_error(
+        lambda params: (u * run(params)[0]).sum() + dot(w, run(params)[1]),
+        (params,),
+        (dparams,),
+        rng,
+    )
+
+
+def penalty_error(penalty, rng, value, rate=0.7):
+    """Relative error of the gradient of a penalty on a tree, or on states with a mask."""
+    return gradient_error(lambda v: penalty(v, rate)[0], (value,), (penalty(value, rate)[1],), rng)
 
 
 VALUES = {  # modules whose classes state shapes, and how to make a value of each

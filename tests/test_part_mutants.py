@@ -7,14 +7,31 @@ import pytest
 from helpers import RTOL, mutant
 from part_errors import (
     additive_error,
+    applied_error,
     batch_norm_error,
     ctc_error,
     dot_error,
+    dropout_error,
     embedding_error,
     pinball_error,
+    weight_drop_error,
+    zoneout_error,
 )
 
-from rnnlib.reference import attention, batch_norm, ctc, embedding, quantile
+from rnnlib.reference import (
+    attention,
+    batch_norm,
+    ctc,
+    dropout,
+    elman,
+    embedding,
+    lstm,
+    quantile,
+    weight_drop,
+    zoneout,
+)
+
+SIZES = {"T": 5, "B": 3, "D": 3, "H": 4}
 
 ATTENTION = [  # what both kinds share
     ("cache.weights * (dweights - mean)", "cache.weights * dweights"),
@@ -123,6 +140,50 @@ GROUPS = {  # name: module, the test, its mutants
             ("return loss, slope / error.size", "return loss, slope * error / error.size"),
             ("return loss, slope / error.size", "return loss, (slope + tau) / error.size"),
             ("return loss, slope / error.size", "return loss, abs(slope) / error.size"),
+        ],
+    ),
+    "dropout": (
+        dropout,
+        lambda module: max(
+            dropout_error(module, elman, **SIZES, seed=0), applied_error(module, 5, 3, 2, seed=0)
+        ),
+        [
+            ("h=self.m_h * dprev.h", "h=dprev.h"),
+            ("h=self.m_h * dprev.h", "h=(self.m_h > 0) * dprev.h"),
+            ("return dparams, self.m_x * dx", "return dparams, dx"),
+            ("return dparams, self.m_x * dx", "return dparams, self.m_x**2 * dx"),
+            ("h=self.m_h * state.h", "h=state.h"),
+            ("self.cell.step(params, self.m_x * x", "self.cell.step(params, x"),
+            ("return m * xs", "return m * xs.mean()"),
+        ],
+    ),
+    "zoneout": (
+        zoneout,
+        lambda module: zoneout_error(module, lstm, **SIZES, seed=0),
+        [
+            ("(1 - k) * d, keep, dstate", "d, keep, dstate"),
+            ("(1 - k) * d, keep, dstate", "k * d, keep, dstate"),
+            ("(s - n) * d", "(n - s) * d"),
+            ("(s - n) * d", "(s + n) * d"),
+            ("(s - n) * d", "0 * d"),
+            ("lambda k, d: k * d", "lambda k, d: d"),
+            ("lambda k, d: k * d", "lambda k, d: (1 - k) * d"),
+            ("lambda k, d: k * d", "lambda k, d: 0 * d"),
+            ("(params.cell, inner, dnew)", "(params.cell, inner, dstate)"),
+            ("Cache(keep, state, new, cache)", "Cache(keep, state, after, cache)"),
+            ("Cache(keep, state, new, cache)", "Cache(keep, new, state, cache)"),
+        ],
+    ),
+    "weight-drop": (
+        weight_drop,
+        lambda module: weight_drop_error(module, elman, **SIZES, seed=0),
+        [
+            ('W_h=_masked("dparams", dparams, m)', "W_h=dparams.W_h"),
+            ('W_h=_masked("dparams", dparams, m)', "W_h=(m > 0) * dparams.W_h"),
+            ('W_h=_masked("dparams", dparams, m)', "W_h=m.T * dparams.W_h"),
+            ('W_h=_masked("dparams", dparams, m)', "W_h=m**2 * dparams.W_h"),
+            ('W_h=_masked("dparams", dparams, m)', "W_h=(m == 0) * dparams.W_h"),
+            ('W_h=_masked("params", params, m)', "W_h=params.W_h"),
         ],
     ),
 }
