@@ -1,10 +1,10 @@
 """Gradient errors of parts, losses and penalties, each for a module or a mutant of it."""
 
 import numpy as np
-from helpers import example, unrolled_error
+from helpers import example, random_mask, unrolled_error
 
 from rnnlib.check import dot, gradient_error, random_like
-from rnnlib.reference import attention, batch_norm, bptt
+from rnnlib.reference import attention, batch_norm, bptt, elman
 
 
 def embedding_error(embedding, shape, V, D, seed):
@@ -182,8 +182,28 @@ def weight_drop_error(weight_drop, cell, T, B, D, H, seed, rate=0.4):
 
 
 def penalty_error(penalty, rng, value, rate=0.7):
-    """Relative error of the gradient of a penalty on a tree, or on states with a mask."""
+    """Relative error of the gradient of a penalty."""
     return gradient_error(lambda v: penalty(v, rate)[0], (value,), (penalty(value, rate)[1],), rng)
+
+
+def penalties_error(penalties, seed):
+    """The largest relative error of all penalties, those on states with a mask."""
+    rng = np.random.default_rng(seed)
+    params, hs = random_like(rng, elman.init(rng, 3, 4)), rng.normal(size=(6, 5, 4))
+    mask = random_mask(rng, (6, 5))
+    on_params = [
+        penalties.l1,
+        penalties.l2,
+        lambda params, rate: penalties.recurrent(penalties.orthogonality, params, rate),
+    ]
+    on_states = [
+        lambda hs, rate, penalty=penalty: penalty(hs, rate, mask)
+        for penalty in (penalties.activation, penalties.temporal)
+    ]
+    return max(
+        *(penalty_error(penalty, rng, params) for penalty in on_params),
+        *(penalty_error(penalty, rng, hs) for penalty in on_states),
+    )
 
 
 VALUES = {  # modules whose classes state shapes, and how to make a value of each
