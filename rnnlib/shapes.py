@@ -107,43 +107,6 @@ def check_kind(name: str, array: Any, kind: str, shape: Sequence[int] | None = N
         raise ValueError(f"{name}: got dtype {array.dtype}, expected {kind}")
 
 
-def check_symbols(
-    name: str, symbols: Any, V: int, shape: Sequence[int] | None = None, where: Any = True
-) -> None:
-    """Check that an array holds symbols: integers from 0 to V - 1.
-
-    Parameters
-    ----------
-    name : str
-        What the caller calls the argument; the error message opens with it.
-    symbols : numpy.ndarray or torch.Tensor
-        The argument.
-    V : int
-        Number of symbols.
-    shape : Sequence[int], optional
-        Its shape; by default any will do.
-    where : Array of bool, optional
-        Where it must hold symbols; elsewhere any integer will do. By default everywhere.
-
-    Raises
-    ------
-    ValueError
-        If the argument is no array of integers, of another shape, or an integer is no symbol.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> check_symbols("ys", np.array([0, 4]), V=4)
-    Traceback (most recent call last):
-        ...
-    ValueError: ys: got 4, expected integers from 0 to 3
-    """
-    check_kind(name, symbols, "integer", shape)
-    bad = ((symbols < 0) | (symbols >= V)) & where
-    if bad.any():
-        raise ValueError(f"{name}: got {symbols[bad][0]}, expected integers from 0 to {V - 1}")
-
-
 def _fits(term: str, size: int, sizes: dict[str, int]) -> bool:
     """Does a dimension of this size fit a term such as ``4H``, given the letters bound so far?"""
     if term == "...":

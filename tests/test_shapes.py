@@ -11,6 +11,8 @@ from rnnlib import plot, shapes
 from rnnlib.nn import bptt as nn_bptt
 from rnnlib.nn import elman as nn_elman
 from rnnlib.reference import (
+    attention,
+    batch_norm,
     bptt,
     conv_lstm,
     elman,
@@ -37,6 +39,11 @@ PARAMS, STATE = elman.init(RNG, D, H), elman.State(RNG.normal(size=(B, H)))
 XS, YS, HS = (RNG.normal(size=(T, B, n)) for n in (D, V, H))
 READOUT, TARGETS, MASK = linear.init(RNG, H, V), RNG.integers(V, size=(T, B)), YS[..., 0] > 0
 EMBEDDING = embedding.init(RNG, V, D)
+ATTENTION, QUERIES = attention.init(RNG, D, H, K=6), RNG.normal(size=(3, B, D))
+READ = attention.dot(QUERIES, XS, YS)[1]
+READ_ADDITIVE = attention.additive(ATTENTION, QUERIES, HS, YS)[1]
+BATCH_NORM, RUNNING = batch_norm.init(D), batch_norm.no_training(D, N=T)
+NORMED = batch_norm.train(BATCH_NORM, XS, RUNNING)[1]
 CACHES = bptt.forward(elman, PARAMS, XS, STATE)[2]
 PACKED = packed.forward(elman, PARAMS, XS, STATE, np.array([T, 1]))[2]
 MIN_GRU = {"params": min_gru.init(RNG, D, H), "xs": XS, "state": min_gru.State(STATE.h)}
@@ -105,6 +112,25 @@ ENTRANCES = {  # a function that the reader calls, and arguments that it takes
     "embedding-backward": (
         embedding.backward,
         {"params": EMBEDDING, "symbols": TARGETS, "dxs": XS},
+    ),
+    "dot": (attention.dot, {"queries": QUERIES, "keys": XS, "values": YS}),
+    "dot-backward": (attention.dot_backward, {"cache": READ, "dys": RNG.normal(size=(3, B, V))}),
+    "additive": (
+        attention.additive,
+        {"params": ATTENTION, "queries": QUERIES, "keys": HS, "values": YS},
+    ),
+    "additive-backward": (
+        attention.additive_backward,
+        {"params": ATTENTION, "cache": READ_ADDITIVE, "dys": RNG.normal(size=(3, B, V))},
+    ),
+    "batch-norm": (batch_norm.train, {"params": BATCH_NORM, "xs": XS, "running": RUNNING}),
+    "batch-norm-evaluate": (
+        batch_norm.evaluate,
+        {"params": BATCH_NORM, "xs": XS, "running": RUNNING},
+    ),
+    "batch-norm-backward": (
+        partial(batch_norm.backward, cache=NORMED),
+        {"params": BATCH_NORM, "dys": XS},
     ),
     "gaussian": (partial(init.gaussian, RNG), {"shape": (2, 3), "std": 0.5}),
     "identity": (init.identity, {"shape": (2, 3)}),
@@ -284,6 +310,18 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
             {"dxs": XS[1:]},
             "dxs: got shape (3, 2, 3), expected (4, 2, D) with",
         ),
+        ("dot", {"keys": HS}, "keys: got shape (4, 2, 5), expected (T, B, D) with B = 2, D = 3"),
+        ("dot", {"values": YS[1:]}, "values: got shape (3, 2, 7), expected (T, B, V) with"),
+        ("dot", {"mask": [[True]]}, "mask: got list, expected an array"),
+        ("dot", {"mask": YS}, "mask: got dtype float64, expected bool"),
+        ("dot", {"mask": MASK}, "mask: got shape (4, 2), expected one that fits (3, 2, 4)"),
+        ("dot", {"mask": MASK.T & False}, "mask: got a query that may look nowhere, expected at"),
+        ("dot", {"keys": XS[:0], "values": YS[:0]}, "keys: got T = 0 steps, expected at least 1"),
+        ("additive", {"keys": XS}, "keys: got shape (4, 2, 3), expected (T, B, H) with H = 5"),
+        ("additive-backward", {"dys": YS}, "dys: got shape (4, 2, 7), expected (N, B, V)"),
+        ("batch-norm", {"xs": XS[..., :1]}, "xs: got shape (4, 2, 1), expected (T, B, D) with D"),
+        ("batch-norm-evaluate", {"xs": XS[:0]}, "xs: got T = 0 steps, expected at least 1"),
+        ("batch-norm-backward", {"dys": XS[1:]}, "dys: got shape (3, 2, 3), expected (T, B, D)"),
         ("identity", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
         ("gaussian", {"std": -0.5}, "std: got -0.5, expected a finite number, not negative"),
         ("gaussian", {"std": np.nan}, "std: got nan, expected a finite number, not negative"),

@@ -216,10 +216,7 @@ def _enter(
     )
     full = tuple(sizes[k] for k in "NBT")
     mask = np.ones(full, dtype=bool) if mask is None else mask
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        raise ValueError(
-            f"mask: got {getattr(mask, 'dtype', type(mask))}, expected an array of bool"
-        )
+    shapes.check_kind("mask", mask, "bool")
     try:
         mask = np.broadcast_to(mask, full)
     except ValueError:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnlib import shapes
+from rnnlib.reference import ids
 from rnnlib.reference.init import gaussian
 from rnnlib.reference.ops import Array
 
@@ -65,7 +66,8 @@ def forward(params: Params, symbols: Array) -> Array:
     ValueError
         If a shape or dtype is not as stated, or an integer is no symbol.
     """
-    shapes.check_symbols("symbols", symbols, shapes.arguments(params=(params, Params))["V"])
+    sizes = shapes.arguments(params=(params, Params))
+    ids.check("symbols", symbols, ("...",), sizes, 0, sizes["V"] - 1)
     x: Array = params.E[symbols]  # (embedding)
     return x
 
@@ -93,7 +95,7 @@ def backward(params: Params, symbols: Array, dxs: Array) -> Params:
         If a shape or dtype is not as stated, or an integer is no symbol.
     """
     sizes = shapes.arguments(params=(params, Params))
-    shapes.check_symbols("symbols", symbols, sizes["V"])
+    ids.check("symbols", symbols, ("...",), sizes, 0, sizes["V"] - 1)
     shapes.check("dxs", dxs, (*map(str, symbols.shape), "D"), sizes)
     dE = np.zeros_like(params.E)
     np.add.at(dE, symbols, dxs)  # (embedding-dparams)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rnnlib import shapes
+from rnnlib.reference import ids
 from rnnlib.reference.ops import Array, logsumexp
 
 Loss = Callable[[Array, Array], tuple[float, Array]]
@@ -122,7 +123,7 @@ def cross_entropy(logits: Array, targets: Array, mask: Array | None = None) -> t
         mask = np.ones(logits.shape[:-1], dtype=bool)
     shapes.check_kind("mask", mask, "bool", logits.shape[:-1])
     V, M = logits.shape[-1], mask.sum()
-    shapes.check_symbols("targets", targets, V, logits.shape[:-1], where=mask)
+    ids.check("targets", targets, [str(n) for n in logits.shape[:-1]], {}, 0, V - 1, where=mask)
     if M == 0:
         raise ValueError("mask: got no symbol that counts, expected at least one")
 
