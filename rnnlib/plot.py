@@ -3,11 +3,12 @@
 One colour stands for one quantity through the whole book, see :data:`COLOURS`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from rnnlib import shapes
 from rnnlib.reference.ops import Array
 
 #: Lines, letters and ticks: as far from white as from the dark page. The book's pages replace it
@@ -26,6 +27,17 @@ COLOURS = {
     "validation": "#8a72d6",  # the loss on what is not trained on
     "baseline": "#5f9e3f",
     "fault": "#e0524f",
+}
+
+#: Colour of each gate and candidate; gates that do the same in the LSTM and the GRU share theirs.
+GATES = {
+    "i": "#4a9a4a",
+    "f": "#c9528f",
+    "z": "#c9528f",
+    "g": "#5b84d8",
+    "n": "#5b84d8",
+    "o": "#a8802a",
+    "r": "#a8802a",
 }
 
 #: For curves that differ in a parameter: from a colour for the smallest to one for the largest.
@@ -98,11 +110,200 @@ def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, lab
     """
     if quantity not in COLOURS:
         raise ValueError(f"quantity: got {quantity!r}, expected one of {sorted(COLOURS)}")
-    if np.ndim(runs) != 2 or len(runs) == 0 or np.shape(runs)[1] != len(xs):
-        raise ValueError(f"runs: got shape {np.shape(runs)}, expected (runs, {len(xs)})")
-    colour = COLOURS[quantity]
-    ax.plot(xs, np.median(runs, axis=0), color=colour, label=label)
-    ax.fill_between(xs, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.2, lw=0)
+    _band(ax, xs, runs, COLOURS[quantity], "runs", label)
+
+
+def learning_curves(ax: Any, steps: Sequence[float] | Array, curves: Mapping[str, Array]) -> None:
+    """Draw losses or scores against the step of training, with the spread over runs.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    steps : sequence of float
+        Steps at which they were measured, ``(N,)``.
+    curves : mapping of str to Array
+        One run per row, ``(runs, N)``, by name. A name that is a key of :data:`COLOURS` has its
+        colour; the others take those of :data:`SEQUENCE`, in order.
+
+    Raises
+    ------
+    ValueError
+        If there are more curves than colours, no run, or rows not as long as ``steps``.
+    """
+    others = [name for name in curves if name not in COLOURS]
+    for name, runs in curves.items():
+        colour = COLOURS.get(name) or _sequence_colour("curves", others.index(name))
+        _band(ax, steps, runs, colour, f"curves[{name!r}]", name)
+    ax.set_xlabel("step")
+    ax.legend()
+
+
+def norm_against_lag(
+    ax: Any, lags: Sequence[float] | Array, norms: Array, label: str, place: int | None = None
+) -> None:
+    """Draw norms of gradients over the steps that they have gone back, on a logarithmic axis.
+
+    A straight line is exponential decay or growth; its slope is the rate.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    lags : sequence of float
+        Steps back, ``(N,)``.
+    norms : Array
+        One run per row, ``(runs, N)``, all positive.
+    label : str
+        For the legend.
+    place : int, optional
+        If several such curves differ in a parameter, the place of this one among
+        :data:`SEQUENCE`; by default the colour is that of a gradient.
+
+    Raises
+    ------
+    ValueError
+        If a norm is not positive, there is no run, the rows are not as long as ``lags``, or there
+        is no such place.
+    """
+    colour = COLOURS["gradient"] if place is None else _sequence_colour("place", place)
+    if not np.all(np.asarray(norms) > 0):
+        raise ValueError("norms: got some that are not positive, expected what has a logarithm")
+    _band(ax, lags, norms, colour, "norms", label)
+    ax.set_yscale("log")
+    ax.set_xlabel("steps back")
+
+
+def gate_traces(ax: Any, gates: Mapping[str, Array]) -> None:
+    """Draw what the gates of one unit do over time.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    gates : mapping of str to Array
+        One number per step, ``(T,)``, by the letter of the gate, a key of :data:`GATES`. The
+        candidates g and n lie between -1 and 1, the others between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no gate, or one has no colour, another shape or another length.
+    """
+    if not gates or not GATES.keys() >= gates.keys():
+        raise ValueError(f"gates: got {list(gates)}, expected some of {list(GATES)}")
+    sizes: dict[str, int] = {}
+    for name, values in gates.items():
+        shapes.check(f"gates[{name!r}]", values, ("T",), sizes)
+    for name, values in gates.items():
+        ax.plot(range(1, sizes["T"] + 1), values, color=GATES[name], label=f"${name}_t$")
+    ax.set_xlabel("$t$")
+    ax.legend()
+
+
+def gradient_heatmap(ax: Any, norms: Array) -> Any:
+    """Draw how much of the gradient is left between any two steps, in powers of ten.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    norms : Array
+        Such as ‖∂h_t/∂h_s‖ in row t and column s, ``(T, S)``. What is zero or NaN, such as the
+        future, stays blank.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The image; its colour bar is drawn beside it.
+
+    Raises
+    ------
+    ValueError
+        If the norms are no matrix, one is negative, or none is positive.
+    """
+    shapes.check("norms", norms, ("T", "S"), {})
+    if (norms < 0).any() or not (norms > 0).any():
+        raise ValueError("norms: got negative ones or none above zero, expected norms")
+    with np.errstate(divide="ignore"):
+        powers = np.ma.masked_invalid(np.log10(norms))
+    T, S = norms.shape
+    image = _image(ax, powers, (0.5, S + 0.5, T + 0.5, 0.5))
+    ax.figure.colorbar(image, ax=ax, label=r"$\log_{10}$ of the norm")
+    ax.set_xlabel("from step $s$")
+    ax.set_ylabel("to step $t$")
+    return image
+
+
+def alignment(ax: Any, weights: Array, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    """Draw which inputs a network attends to while it writes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    weights : Array
+        Share of attention of each output on each input, ``(outputs, inputs)``; the rows sum to 1.
+    inputs, outputs : sequence of str
+        The symbols.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The image, on a scale from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not a row per output and a column per input, or a row is no share.
+    """
+    _check_labelled("weights", weights, outputs, inputs)
+    if (weights < 0).any() or not np.allclose(weights.sum(1), 1, atol=1e-3):
+        raise ValueError("weights: got rows that are no shares, expected rows that sum to 1")
+    image = _image(ax, weights, vmin=0, vmax=1)
+    _name_rows_and_columns(ax, outputs, inputs)
+    return image
+
+
+def confusion(ax: Any, counts: Array, names: Sequence[str]) -> Any:
+    """Draw how often each class was taken for each, with the number in each field.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    counts : Array of int
+        How often a true class (row) was called by a name (column), ``(V, V)``.
+    names : sequence of str
+        Names of the classes.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The image: the share of each row, from 0 to 1. A class that never occurred has a blank row.
+
+    Raises
+    ------
+    ValueError
+        If the counts are not a row and a column per name, not integers, or negative.
+    """
+    shapes.check_kind("counts", counts, "integer")
+    _check_labelled("counts", counts.astype(float), names, names)
+    if (counts < 0).any():
+        raise ValueError(f"counts: got {counts.min()}, expected none below zero")
+    totals = counts.sum(1, keepdims=True)
+    shares = np.ma.masked_array(
+        counts / np.maximum(totals, 1), np.broadcast_to(totals == 0, counts.shape)
+    )
+    image = _image(ax, shares, vmin=0, vmax=1)
+    for (row, column), n in np.ndenumerate(counts):
+        blank = totals[row, 0] == 0
+        colour = INK if blank else "black" if shares[row, column] > 0.6 else "white"
+        ax.text(column, row, str(n), ha="center", va="center", color=colour, fontsize=8)
+    _name_rows_and_columns(ax, names, names)
+    ax.set_xlabel("called")
+    ax.set_ylabel("true")
+    return image
 
 
 def unrolled(ax: Any, steps: int, losses: Collection[int], backward: bool = False) -> None:
@@ -172,3 +373,38 @@ def unrolled(ax: Any, steps: int, losses: Collection[int], backward: bool = Fals
     ax.set_xlim(-0.4, 1.3 * steps + 0.4)
     ax.set_ylim(-1.4, 1.4 if losses else 0.4)
     ax.axis("off")
+
+
+def _band(
+    ax: Any, xs: Sequence[float] | Array, runs: Array, colour: str, name: str, label: str
+) -> None:
+    """Median of several runs as a line, and all of them as a band."""
+    if np.ndim(runs) != 2 or len(runs) == 0 or np.shape(runs)[1] != len(xs):
+        raise ValueError(f"{name}: got shape {np.shape(runs)}, expected (runs, {len(xs)})")
+    ax.plot(xs, np.median(runs, axis=0), color=colour, label=label)
+    ax.fill_between(xs, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.2, lw=0)
+
+
+def _sequence_colour(name: str, place: int) -> str:
+    """A colour of the sequence."""
+    if not 0 <= place < len(SEQUENCE):
+        raise ValueError(f"{name}: got place {place}, expected from 0 to {len(SEQUENCE) - 1}")
+    return SEQUENCE[place]
+
+
+def _image(ax: Any, matrix: Array, extent: Sequence[float] | None = None, **limits: float) -> Any:
+    """A matrix as an image, row 0 on top."""
+    ax.spines[:].set_visible(False)
+    return ax.imshow(matrix, extent=extent, aspect="auto", interpolation="nearest", **limits)
+
+
+def _check_labelled(name: str, matrix: Array, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse a matrix that is not a row per name and a column per name."""
+    sizes = {"R": len(rows), "C": len(columns)}
+    shapes.check(name, matrix, ("R", "C"), sizes)
+
+
+def _name_rows_and_columns(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """The symbols as labels of the ticks."""
+    ax.set_xticks(range(len(columns)), labels=columns)
+    ax.set_yticks(range(len(rows)), labels=rows)
