@@ -274,7 +274,7 @@ class Reference:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
                 meta = json.loads(str(arrays["meta"]))
-        except (KeyError, ValueError, TypeError) as error:
+        except Exception as error:
             raise ValueError(f"checkpoint: got {path.name}, expected one of Reference") from error
 
         def tree_of(name: str, like: Any) -> Any:

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -178,6 +179,26 @@ def test_a_checkpoint_of_another_learner_is_refused(make, tmp_path):
         train.fit(make(), batches(0), 5, checkpoint=path, resume=True)
 
 
+class Trap:
+    """What runs code when it is unpickled."""
+
+    sprung: ClassVar[list[str]] = []
+
+    def __reduce__(self):
+        return Trap.sprung.append, ("sprung",)
+
+
+@pytest.mark.parametrize("make", [MAKERS["sgd"], MAKERS["torch"]])
+def test_a_checkpoint_runs_no_code(make, tmp_path):
+    path = tmp_path / "run"
+    for save in (torch.save, lambda trap, file: np.savez(file, meta=np.array(trap, dtype=object))):
+        with open(path, "wb") as file:
+            save(Trap(), file)
+        with pytest.raises(ValueError, match="checkpoint: got run"):
+            train.fit(make(), batches(0), 5, checkpoint=path, resume=True)
+    assert Trap.sprung == []
+
+
 def test_a_checkpoint_of_another_size_or_optimiser_is_refused(tmp_path):
     path = tmp_path / "run"
     train.fit(reference_learner(SGD(0.1)), batches(0), 3, checkpoint=path)
@@ -252,6 +273,7 @@ def test_a_run_that_has_stopped_stays_stopped(tmp_path):
     first = train.fit(one, batches(0), 50, **options)
     again = train.fit(other, batches(0), 50, resume=True, **options)
     assert first.end == again.end == "patience"
+    assert len(first.loss) == len(again.loss) == 6
     assert_identical(state_of(one), state_of(other))
 
 
