@@ -250,3 +250,11 @@ def test_from_torch_adds_the_two_biases():
 def test_from_torch_refuses_what_is_another_function(options):
     with pytest.raises(ValueError, match=r"module: got RNN.*expected one layer"):
         twin(elman).from_torch(torch.nn.RNN(3, 5, **options))
+
+
+def test_caches_of_another_batch_are_refused():
+    _, params, xs, state = example(elman, 3, 2, 4, 5, seed=6)
+    hs, _, caches = bptt.forward(elman, params, xs, state)
+    one = elman.zero_state(params, 1)
+    with pytest.raises(ValueError, match="^dhs: got B = 1, expected B = 2 as in the caches$"):
+        bptt.backward(elman, params, caches, hs[:, :1], one)
