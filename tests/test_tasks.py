@@ -208,6 +208,8 @@ def test_the_last_symbol_of_a_grammar_says_as_much_as_its_pairs():
     np.testing.assert_allclose(got, tasks.bigram_baseline(tasks.CONTINUAL), rtol=0.01)
     coin = ({"T": 0, "P": 0},)  # a stream of coins
     np.testing.assert_allclose(tasks.bigram_baseline(coin), np.log(2), rtol=1e-12)
+    loop = ({"B": 1}, {"T": 1, "P": 2, "X": 2}, {"E": 3}, {})  # half a T on average; the E is sure
+    np.testing.assert_allclose(tasks.bigram_baseline(loop), 1.5 * np.log(3) / 2.5, rtol=1e-12)
 
 
 def by_steps(past, tau, delays):
