@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import assert_close
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_optim import FORM, NAMES, PAIRS
 
@@ -67,6 +67,7 @@ def test_warm_up_is_that_of_torch():
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.integers(1, 50), st.integers(1, 50))
 def test_the_rate_rises_to_its_peak_falls_to_its_floor_and_stays(rise, fall):
     rates = [
