@@ -230,6 +230,7 @@ def gradient_heatmap(ax: Any, norms: Array) -> Any:
     T, S = norms.shape
     image = _image(ax, powers, (0.5, S + 0.5, T + 0.5, 0.5))
     ax.figure.colorbar(image, ax=ax, label=r"$\log_{10}$ of the norm")
+    ax.locator_params(integer=True)
     ax.set_xlabel("from step $s$")
     ax.set_ylabel("to step $t$")
     return image
@@ -298,7 +299,7 @@ def confusion(ax: Any, counts: Array, names: Sequence[str]) -> Any:
     image = _image(ax, shares, vmin=0, vmax=1)
     for (row, column), n in np.ndenumerate(counts):
         blank = totals[row, 0] == 0
-        colour = INK if blank else "black" if shares[row, column] > 0.6 else "white"
+        colour = INK if blank else "black" if shares[row, column] > 0.44 else "white"
         ax.text(column, row, str(n), ha="center", va="center", color=colour, fontsize=8)
     _name_rows_and_columns(ax, names, names)
     ax.set_xlabel("called")

@@ -33,11 +33,11 @@ from rnnlib.reference.optim import clip_by_global_norm, global_norm
 
 
 class History(NamedTuple):
-    """What was measured on the way; N steps, M validations."""
+    """What was measured on the way; S steps, M validations."""
 
-    loss: Array  # (N,)
-    norm: Array  # (N,)
-    rate: Array  # (N,)
+    loss: Array  # (S,)
+    norm: Array  # (S,)
+    rate: Array  # (S,)
     checked: Array  # (M,)
     validation: Array  # (M,)
     best: int | None  # the step with the lowest validation, if there was one

@@ -31,7 +31,10 @@ def modules(package):
 
 
 REFERENCE, NN = modules("rnnlib.reference"), modules("rnnlib.nn")
-TOP = [importlib.import_module(f"rnnlib.{n}") for n in ("check", "data", "plot", "shapes", "tasks")]
+TOP = [
+    importlib.import_module(f"rnnlib.{name}")
+    for name in ("check", "data", "plot", "shapes", "tasks", "train")
+]
 TWINS = [
     (r, n) for r in REFERENCE for n in NN if r.__name__.split(".")[-1] == n.__name__.split(".")[-1]
 ]
@@ -78,6 +81,9 @@ def values_of(module):
         params, state = module.Params(*tensors[0]), module.State(*tensors[1])
         after = module.step(params, torch.zeros(SIZES["B"], SIZES["D"]).double(), state)
         return [params, state, after, module.zero_state(params, SIZES["B"])]
+    if module is rnnlib.train:
+        progress = rnnlib.train.Progress([0.5, 0.25], [3.0, 2.0], [0.1, 0.1], [2], [0.75], best=2)
+        return [progress.history()]
     if module is rnnlib.data:
         return [rnnlib.data.sunspots()]
     if module in VALUES:

@@ -237,3 +237,13 @@ def test_a_figure_refuses_what_it_cannot_draw(name, arguments, message):
     with pytest.raises(ValueError) as error:
         getattr(plot, name)(ax, *arguments)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("n", range(0, 101, 4))
+def test_the_numbers_of_a_confusion_matrix_can_be_read_on_every_share(n):
+    ax = Figure().subplots()
+    image = plot.confusion(ax, np.array([[n, 100 - n], [1, 1]]), ["a", "b"])
+    for text in ax.texts[:2]:
+        column, row = text.get_position()
+        ground = image.to_rgba(image.get_array()[row, column])
+        assert contrast(text.get_color(), ground[:3]) >= 4
