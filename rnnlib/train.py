@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnlib import shapes
 from rnnlib.reference import bptt, linear
@@ -38,7 +39,7 @@ class History(NamedTuple):
     loss: Array  # (S,)
     norm: Array  # (S,)
     rate: Array  # (S,)
-    checked: Array  # (M,)
+    checked: NDArray[np.int64]  # (M,)
     validation: Array  # (M,)
     best: int | None  # the step with the lowest validation, if there was one
     end: str  # what ended it: "steps", "patience" or "goal"

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def test_every_experiment_runs_and_says_what_it_has_measured(name, tmp_path):
     for key, rows in made.measured.items():
         assert len(rows) == 2
         np.testing.assert_allclose(again.measured[key], rows, rtol=1e-5)
+    assert any((rows[0] != rows[1]).any() for rows in made.measured.values())
     for key, rows in quick_run(name).measured.items():  # the seed decides, and nothing else
         np.testing.assert_array_equal(rows[0], made.measured[key][0])
 
@@ -152,6 +154,7 @@ def test_the_command_writes_the_result(tmp_path):
     done = subprocess.run(
         [sys.executable, *arguments, str(tmp_path)],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in command.THREADS},
         capture_output=True,
         text=True,
         timeout=60,

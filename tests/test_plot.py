@@ -170,6 +170,7 @@ def test_a_gradient_heatmap_shows_powers_of_ten_and_leaves_the_future_blank():
     np.testing.assert_array_equal(np.ma.getmaskarray(shown), blank)
     np.testing.assert_allclose(10 ** shown[~blank].data, norms[~blank])
     assert [*image.get_extent()] == [0.5, 5.5, 5.5, 0.5]  # of the centres of the pixels: 1 to 5
+    assert (image.origin, ax.yaxis_inverted()) == ("upper", True)
     assert image.get_cmap()(np.ma.masked)[3] == 0
     assert len(ax.figure.axes) == 2  # the colour bar
 
@@ -181,6 +182,7 @@ def test_an_alignment_names_its_symbols():
     image = plot.alignment(ax, weights, inputs="abc", outputs="xy")
     np.testing.assert_array_equal(image.get_array(), weights)
     assert image.get_clim() == (0, 1)
+    assert (image.origin, ax.yaxis_inverted()) == ("upper", True)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y"]
 
