@@ -34,11 +34,11 @@ from rnnlib.reference.optim import clip_by_global_norm, global_norm
 
 
 class History(NamedTuple):
-    """What was measured on the way; S steps, M validations."""
+    """What was measured on the way: N steps, M validations."""
 
-    loss: Array  # (S,)
-    norm: Array  # (S,)
-    rate: Array  # (S,)
+    loss: Array  # (N,)
+    norm: Array  # (N,)
+    rate: Array  # (N,)
     checked: NDArray[np.int64]  # (M,)
     validation: Array  # (M,)
     best: int | None  # the step with the lowest validation, if there was one

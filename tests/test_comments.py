@@ -82,8 +82,8 @@ def values_of(module):
         after = module.step(params, torch.zeros(SIZES["B"], SIZES["D"]).double(), state)
         return [params, state, after, module.zero_state(params, SIZES["B"])]
     if module is rnnlib.train:
-        progress = rnnlib.train.Progress([0.5, 0.25], [3.0, 2.0], [0.1, 0.1], [2], [0.75], best=2)
-        return [progress.history()]
+        steps = [0.5] * SIZES["N"]
+        return [rnnlib.train.Progress(steps, steps, steps, [2], [0.75], best=2).history()]
     if module is rnnlib.data:
         return [rnnlib.data.sunspots()]
     if module in VALUES:
