@@ -112,6 +112,11 @@ def test_a_result_is_of_the_present_experiment(name):
         assert len(rows) == module.SEEDS
 
 
+@each
+def test_every_experiment_has_a_result(name):
+    assert name in RESULTS
+
+
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^name: got 'love', expected one of \['continual_reber"):
         experiments.load("love")
