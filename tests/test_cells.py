@@ -256,5 +256,5 @@ def test_caches_of_another_batch_are_refused():
     _, params, xs, state = example(elman, 3, 2, 4, 5, seed=6)
     hs, _, caches = bptt.forward(elman, params, xs, state)
     one = elman.zero_state(params, 1)
-    with pytest.raises(ValueError, match="^dhs: got B = 1, expected B = 2 as in the caches$"):
+    with pytest.raises(ValueError, match=r"^dhs: got B = 1, expected B = 2 as in the caches$"):
         bptt.backward(elman, params, caches, hs[:, :1], one)
