@@ -140,6 +140,17 @@ def test_negating_the_rows_of_z_changes_the_convention(cell, size, seed):
     assert_close(gru.negate_z(gru.negate_z(params)), params, rtol=0)
 
 
+@pytest.mark.parametrize("cell", [gru, gru_cho], ids=lambda cell: cell.__name__)
+@for_any_size
+@given(SIZES, SEEDS)
+def test_negating_the_rows_of_z_turns_z_into_one_minus_z(cell, size, seed):
+    _, params, xs, state = example(cell, *size, seed)
+    _, cache = cell.step(params, xs[0], state)
+    _, negated = cell.step(gru.negate_z(params), xs[0], state)
+    r, z, *rest = cache.kept
+    assert_close(negated.kept, (r, 1 - z, *rest), rtol=1e-13)
+
+
 @for_any_size
 @given(SIZES, SEEDS)
 def test_the_place_of_the_reset_gate_does_not_matter_if_the_candidate_reads_its_own_unit_alone(
