@@ -33,7 +33,17 @@ from rnnlib.reference import gates
 from rnnlib.reference.elman import State
 from rnnlib.reference.ops import Array, sigmoid
 
-__all__ = ["Cache", "Params", "State", "init", "negate_z", "step", "step_backward", "zero_state"]
+__all__ = [
+    "Cache",
+    "Gated",
+    "Params",
+    "State",
+    "init",
+    "negate_z",
+    "step",
+    "step_backward",
+    "zero_state",
+]
 
 
 class Params(NamedTuple):
