@@ -3,9 +3,13 @@
 jupyter-cache looks a page up by the source of its cells alone, and would keep outputs that an older
 library computed. So each state of the library, the cached results and the locked packages has a
 cache of its own.
+
+Pages compute with one thread: their matrices are small, and threads that wait for a busy processor
+take several times as long.
 """
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -27,6 +31,8 @@ def fingerprint(root: Path) -> str:
 
 def choose_cache(app: Sphinx, config: Config) -> None:
     """Point myst-nb to the cache of the present state, and remove old ones."""
+    for library in ("OMP", "OPENBLAS", "MKL", "VECLIB"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # the kernels inherit it
     caches = Path(app.outdir).parent / ".jupyter_cache"
     cache = caches / fingerprint(Path(app.srcdir).parent)
     cache.mkdir(parents=True, exist_ok=True)
