@@ -144,6 +144,20 @@ def test_running_statistics_approach_those_of_the_inputs():
     np.testing.assert_allclose(running.var, deviation[:, 0] ** 2, rtol=0.3)  # biased it is 3/4
 
 
+def test_unasked_gain_and_momentum_are_those_of_torch():
+    rng = np.random.default_rng(1)
+    params, running, xs = (
+        batch_norm.init(3),
+        batch_norm.no_training(3, N=1),
+        rng.normal(size=(5, 3)),
+    )
+    peer = torch.nn.BatchNorm1d(3, dtype=torch.float64)
+    want = peer(torch.tensor(xs)).detach().numpy()
+    ys, _, after = batch_norm.train(params, xs[None], running)
+    assert_close((ys[0], after.mean[0]), (want, peer.running_mean.numpy()), rtol=1e-12)
+    assert_close(after.var[0], peer.running_var.numpy(), rtol=1e-12)
+
+
 @each_kind
 def test_float32_stays_float32_and_nothing_is_changed_in_place(axes):
     _, params, xs, running, mask = example(axes)

@@ -187,6 +187,13 @@ def test_a_forbidden_transition_is_not_taken():
         crf.log_partition(params._replace(A=A), emissions)
 
 
+def test_one_score_that_is_no_number_is_refused():
+    _, params, emissions, _, _ = example(4, 2, 3, seed=5)
+    emissions[1, 0, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^emissions: got nan, expected finite scores$"):
+        crf.log_partition(params, emissions)
+
+
 NAMES = ("params", "emissions", "targets", "lengths")
 GOOD = dict(zip(NAMES, example(4, 2, 3, seed=4)[1:], strict=True))
 PARAMS = GOOD["params"]

@@ -224,6 +224,13 @@ def test_what_has_no_loss_is_refused(changes, message):
     assert str(error.value).startswith(message)
 
 
+def test_one_step_that_is_no_number_is_refused():
+    logits = GOOD["logits"].copy()
+    logits[1, 1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"^logits: got nan, expected a finite maximum$"):
+        ctc.loss(**(GOOD | {"logits": logits}))
+
+
 @pytest.mark.parametrize("symbols", [[1, 2], np.array([0.5]), np.array([[1, 2]])])
 def test_only_a_row_of_symbols_is_read(symbols):
     with pytest.raises(ValueError, match=r"symbols: got .* expected"):

@@ -209,6 +209,10 @@ def test_of_equal_symbols_the_smaller_are_kept():
     assert (narrow.nucleus(np.zeros(4), 0.5) > -np.inf).tolist() == [1, 1, 0, 0]
     assert (narrow.nucleus(np.zeros(4), 0.51) > -np.inf).tolist() == [1, 1, 1, 0]
     assert (narrow.nucleus(np.zeros(4), 1.0) > -np.inf).all()
+    tied = np.random.default_rng(7).integers(3, size=1000)  # so many that not every sort is stable
+    kept = narrow.top_k(np.float64(tied), 500) > -np.inf
+    want = sorted(range(1000), key=lambda y: -tied[y])[:500]
+    assert set(np.flatnonzero(kept)) == set(want)
 
 
 def test_a_temperature_is_a_power_of_the_probabilities():
@@ -226,8 +230,10 @@ LOGITS = np.zeros((2, 3))
 REFUSED = [
     (partial(narrow.temperature, tau=0), LOGITS, "tau: got 0, expected a positive number"),
     (partial(narrow.temperature, tau=np.nan), LOGITS, "tau: got nan, expected"),
+    (partial(narrow.temperature, tau=np.inf), LOGITS, "tau: got inf, expected"),
     (partial(narrow.top_k, k=0), LOGITS, "k: got 0, expected from 1 to V = 3"),
     (partial(narrow.top_k, k=4), LOGITS, "k: got 4, expected from 1 to V = 3"),
+    (partial(narrow.top_k, k=4), LOGITS[0], "k: got 4, expected from 1 to V = 3"),
     (partial(narrow.nucleus, p=0.0), LOGITS, "p: got 0.0, expected a number above 0, at most 1"),
     (partial(narrow.nucleus, p=1.1), LOGITS, "p: got 1.1, expected"),
 ]
@@ -244,6 +250,7 @@ REFUSED += [
         (np.zeros((2, 0)), "logits: got none, NaN or infinite ones, expected numbers"),
         (np.full((2, 3), np.nan), "logits: got none, NaN or infinite ones"),
         (np.full((2, 3), -np.inf), "logits: got none, NaN or infinite ones"),
+        (np.array([[0.0], [-np.inf]]), "logits: got none, NaN or infinite ones"),
     ]
 ]
 
@@ -309,9 +316,16 @@ def test_greedy_refuses_a_bad_start(start, message):
         ({"width": 0}, "width: got 0, expected at least 1"),
         ({"width": 2, "alpha": -0.5}, "alpha: got -0.5, expected a number of at least 0"),
         ({"width": 2, "alpha": np.nan}, "alpha: got nan, expected"),
+        ({"width": 2, "alpha": np.inf}, "alpha: got inf, expected"),
     ],
 )
 def test_a_beam_refuses_bad_options(options, message):
     with pytest.raises(ValueError) as error:
         decode.beam(**GOOD, start=1, **options)
     assert str(error.value).startswith(message)
+
+
+def test_one_sequence_without_a_symbol_is_refused():
+    logits = np.array([[0.0, 1.0, 2.0], [-np.inf] * 3])
+    with pytest.raises(ValueError, match=r"logits of step: got \[  2. -inf\] for the largest"):
+        decode.greedy(says(logits), np.array([1, 1]), np.zeros((2, 1)), end=0, max_length=2)

@@ -12,7 +12,7 @@ from part_errors import applied_error, dropout_error, weight_drop_error, zoneout
 
 from rnnlib.check import random_like
 from rnnlib.nn import elman as nn_elman
-from rnnlib.reference import bptt, dropout, elman, gru, lstm, weight_drop, zoneout
+from rnnlib.reference import bptt, dropout, elman, gru, lru, lstm, weight_drop, zoneout
 from rnnlib.reference.dropout import Dropout
 from rnnlib.reference.ops import leaves, tree_map
 from rnnlib.reference.zoneout import Zoneout
@@ -48,6 +48,12 @@ def test_backward_through_zoneout_is_the_transpose_of_the_derivative(cell, drawn
     assert zoneout_error(zoneout, cell, *size, seed, drawn) <= RTOL
 
 
+@settings(deadline=None, derandomize=True, max_examples=5)
+@given(SIZES, SEEDS)
+def test_backward_through_zoneout_of_three_states_is_the_transpose_of_the_derivative(size, seed):
+    assert zoneout_error(zoneout, lru, *size, seed) <= RTOL
+
+
 @each_cell
 @for_any_size
 @given(SIZES, SEEDS)
@@ -78,6 +84,11 @@ def test_a_rate_of_zero_changes_nothing():
     assert_close(got, want, rtol=0)
     m = weight_drop.draw(rng, params, 0.0)
     assert_close(weight_drop.forward(params, m), params, rtol=0)
+
+
+def test_a_number_that_is_the_rate_is_kept_and_zero_is_a_number():
+    np.testing.assert_array_equal(dropout.mask(np.array([0.0, 0.5]), 0.0), [1, 1])
+    np.testing.assert_array_equal(dropout.mask(np.array([0.0, 0.5]), 0.5), [0, 2])
 
 
 def test_one_mask_for_all_steps_is_the_same_mask_at_every_step():
@@ -267,6 +278,7 @@ ELMAN = elman.init(RNG, 3, 4)
         ),
         (lambda: dropout.mask(np.ones(3), np.nan), "rate: got nan, expected a number from 0 to"),
         (lambda: dropout.mask(np.ones(3), 0.5), "u: got 1.0, expected numbers from 0 to below 1"),
+        (lambda: dropout.mask(np.array([0.5, -0.1]), 0.5), "u: got -0.1, expected numbers from 0"),
         (lambda: dropout.mask(np.full(3, np.nan), 0.5), "u: got nan, expected numbers from 0 to"),
         (lambda: dropout.mask([0.5], 0.5), "u: got list, expected an array"),
         (lambda: dropout.each_step(RNG, 1.5, 2, 3, 4), "rate: got 1.5, expected a number from 0"),
@@ -303,6 +315,10 @@ ELMAN = elman.init(RNG, 3, 4)
         (
             lambda: weight_drop.backward(ELMAN, np.ones(4)),
             "m: got shape (4,), expected (4, 4)",
+        ),
+        (
+            lambda: weight_drop.backward(elman.State(ELMAN.b), np.ones((4, 4))),
+            "dparams: got State, expected parameters with a W_h",
         ),
         (
             lambda: weight_drop.forward(ELMAN._replace(W_h=[[0.5]]), np.ones((4, 4))),

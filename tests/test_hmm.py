@@ -159,3 +159,23 @@ def test_bad_input_is_refused(changes, message):
 def test_a_sample_of_nothing_is_refused():
     with pytest.raises(ValueError, match="T, B: got 0, 2, expected at least 1 of each"):
         hmm.sample(PARAMS, np.random.default_rng(0), 0, 2)
+    with pytest.raises(ValueError, match="T, B: got 2, 0, expected at least 1 of each"):
+        hmm.sample(PARAMS, np.random.default_rng(0), 2, 0)
+
+
+def test_a_sample_of_one_symbol_is_let_in():
+    states, xs = hmm.sample(PARAMS, np.random.default_rng(0), 1, 1)
+    assert states.shape == xs.shape == (1, 1)
+
+
+def test_the_impossible_symbol_is_named_by_its_step():
+    params = hmm.Params(np.array([1.0, 0.0]), np.eye(2), np.eye(2))  # emits 0 for ever
+    with pytest.raises(ValueError, match="xs: got an impossible symbol at step 2, expected"):
+        hmm.posterior(params, np.array([[0], [0], [1]]))
+
+
+def test_a_row_may_be_off_by_a_hundred_thousandth_and_no_more():
+    off = np.array([0.9e-5, 0, 0])
+    assert np.isfinite(hmm.log_likelihood(PARAMS._replace(pi=PARAMS.pi + off), XS)).all()
+    with pytest.raises(ValueError, match=r"params\.pi: got rows that sum to 1\.0000"):
+        hmm.log_likelihood(PARAMS._replace(pi=PARAMS.pi + 1.5 * off), XS)

@@ -8,7 +8,7 @@ from helpers import mutant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnlib.reference import elman, init, linear
+from rnnlib.reference import conv_lstm, elman, embedding, init, linear
 from rnnlib.reference.ops import sigmoid
 
 SIZE = st.integers(1, 6)
@@ -57,6 +57,17 @@ def test_glorot_weights_have_the_variance_that_balances_both_ways():
     assert W.shape == (m, n)
     np.testing.assert_allclose(W.var(), 2 / (m + n), rtol=0.02)
     assert abs(W).max() <= np.sqrt(6 / (m + n))
+
+
+def test_a_kernel_starts_within_the_inverse_root_of_its_units_times_its_points():
+    params = conv_lstm.ConvLSTM(4, 4, K=3).init(np.random.default_rng(3), 16, 16)
+    for W in params[:2]:
+        assert 0.99 / 12 < abs(W).max() <= 1 / 12
+
+
+def test_vectors_of_symbols_start_normal():
+    E = embedding.init(np.random.default_rng(4), 200, 50).E
+    np.testing.assert_allclose([E.mean(), E.std()], [0, 1], atol=0.04)
 
 
 @pytest.mark.parametrize("module", [elman, linear], ids=lambda m: m.__name__)
@@ -110,6 +121,11 @@ def test_the_forget_bias_is_that_of_the_forget_gates_alone(H, value, dtype):
     want[1] = value  # i, f, g, o
     np.testing.assert_array_equal(got, want.ravel())
     assert got.dtype == dtype
+
+
+def test_unasked_identity_weights_hand_all_on_and_the_forget_bias_is_one():
+    np.testing.assert_array_equal(init.identity((2, 3)), np.eye(2, 3))
+    np.testing.assert_array_equal(init.forget_bias(np.zeros(8)), [0, 0, 1, 1, 0, 0, 0, 0])
 
 
 def test_chrono_gates_forget_in_proportion_to_the_inverse_of_an_even_time():

@@ -112,6 +112,13 @@ def test_sigmoid_is_analytic(a, v):
     assert abs(got - v * p * (1 - p)) <= 1e-15
 
 
+def test_trees_of_another_form_are_refused():
+    one = np.ones(2)
+    for other in [(one,), (one, one, one)]:
+        with pytest.raises(ValueError, match="argument 2 is"):
+            ops.tree_map(np.add, (one, one), other)
+
+
 def test_the_logarithm_of_a_sum_of_nothing_is_minus_infinity():
     a = np.array([[-np.inf, -np.inf], [-np.inf, 0.5], [np.inf, 0.5]])
     np.testing.assert_array_equal(ops.logsumexp(a), [[-np.inf], [0.5], [np.inf]])

@@ -220,6 +220,15 @@ def test_lru_is_stable_whatever_its_parameters(seed):
     assert (re**2 + im**2 < 1).all()
 
 
+def test_lru_starts_at_even_angles_with_the_variances_of_the_paper():
+    D, H = 50, 200
+    params = lru.init(np.random.default_rng(9), D, H)
+    angles = np.sort(np.exp(params.theta)) / (2 * np.pi)
+    np.testing.assert_allclose(angles, (np.arange(H) + 0.5) / H, atol=0.12)
+    variances = [a.var() for a in (params.B_re, params.B_im, params.C_re, params.C_im)]
+    np.testing.assert_allclose(variances, [0.5 / D] * 2 + [1 / H] * 2, rtol=0.1)
+
+
 def test_lru_starts_in_its_ring_and_white_noise_excites_every_memory_alike():
     rng = np.random.default_rng(7)
     params = lru.init(rng, 2, 2000, r_min=0.3, r_max=0.9)
@@ -238,6 +247,19 @@ def test_lru_starts_in_its_ring_and_white_noise_excites_every_memory_alike():
     for radii in [(0.5, 0.5), (-0.1, 1), (0, 1.1), (float("nan"), 1)]:
         with pytest.raises(ValueError, match=r"r_min, r_max: got .*, expected 0 <= r_min < r_max"):
             lru.init(rng, 2, 3, *radii)
+
+
+def test_the_scan_that_runs_is_the_one_asked_for():
+    _, params, xs, state = example(min_gru, 4, 2, 3, 5, seed=10)
+    ran = []
+
+    def by(compose, steps):
+        ran.append(len(steps.a))
+        return scan.sequential(compose, steps)
+
+    hs, last, cache = parallel.forward(min_gru, params, xs, state, by)
+    parallel.backward(min_gru, params, cache, hs, last, by)
+    assert ran == [4, 4]
 
 
 @for_every_cell

@@ -130,6 +130,22 @@ def test_states_that_do_not_change_cost_nothing_over_time():
     assert value == 0 and grad.shape == (1, 3, 4) and not grad.any()  # no change in one step
 
 
+def test_one_change_alone_costs_its_square():
+    hs = np.array([3.0, 5.0]).reshape(2, 1, 1)
+    value, grad = penalties.temporal(hs, 0.7)
+    np.testing.assert_allclose([value, *grad.ravel()], [0.7 * 4, -2.8, 2.8], rtol=1e-14)
+
+
+def test_at_a_rate_of_zero_nothing_costs():
+    _, params, hs, _ = example((3, 2, 2, 4), seed=6)
+    for value, grads in [
+        *(penalty(params, 0) for penalty in ON_PARAMS),
+        *(penalty(hs, 0) for penalty in ON_STATES),
+        penalties.orthogonality(params.W_h[:4], 0),
+    ]:
+        assert value == 0 and not any(g.any() for g in leaves(grads))
+
+
 @each_on_states
 @for_any_size
 @given(SIZES, SEEDS, st.sampled_from([-7.5, 1e300, np.inf, np.nan]))
@@ -174,6 +190,8 @@ PARAMS = elman.init(np.random.default_rng(0), 2, 3)
         (lambda: penalties.activation(HS, -1), "rate: got -1, expected a finite number, not"),
         (lambda: penalties.temporal(HS, -1), "rate: got -1, expected a finite number, not"),
         (lambda: penalties.l1([0.5], 1), "params: got list, expected an array"),
+        (lambda: penalties.orthogonality([[0.5]], 1), "W: got list, expected an array"),
+        (lambda: penalties.activation([[[0.5]]], 1), "hs: got list, expected an array"),
         (
             lambda: penalties.l2(PARAMS._replace(b=np.arange(3)), 1),
             "params.b: got dtype int64, expected a floating dtype",

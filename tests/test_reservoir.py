@@ -46,7 +46,11 @@ def test_the_recurrent_weights_have_the_radius_asked_for(D, H, seed, radius, den
 def test_the_draw_has_the_density_and_the_scale_asked_for():
     cell = reservoir.Reservoir(density=0.1, input_scale=0.2)
     params = cell.init(np.random.default_rng(0), 50, 300)
-    assert abs((params.W_h != 0).mean() - 0.1) < 0.01
+    kept = params.W_h[params.W_h != 0]
+    assert abs(kept.size / params.W_h.size - 0.1) < 0.01
+    assert len(np.unique(kept)) == kept.size
+    normal = kept / kept.std()
+    np.testing.assert_allclose([normal.mean(), (normal**4).mean()], [0, 3], atol=0.2)
     for a in (params.W_x, params.b):
         assert 0.19 < np.abs(a).max() <= 0.2
         np.testing.assert_allclose(a.std(), 0.2 / np.sqrt(3), rtol=0.1)
@@ -130,6 +134,8 @@ def test_the_washout_hides_the_start():
     want = reservoir.fit(hs, targets, 0.1, washout=5)
     hs[:5], targets[:5] = 1e6, -1e6
     assert_close(reservoir.fit(hs, targets, 0.1, washout=5), want)
+    every = reservoir.fit(hs, targets, 0.1, washout=0)
+    assert_close(reservoir.fit(hs, targets, 0.1), every, rtol=0)  # nothing is hidden unasked
 
 
 def test_a_read_out_in_float32_stays_in_float32():
@@ -151,6 +157,7 @@ def test_a_read_out_in_float32_stays_in_float32():
         ({"leak": 1.5}, "leak: got 1.5, expected"),
         ({"input_scale": np.nan}, "input_scale: got nan, expected"),
         ({"density": -0.1}, "density: got -0.1, expected"),
+        ({"density": 1.5}, "density: got 1.5, expected"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rnnlib.check import gradient_error
 from rnnlib.reference import bptt, elman, rtrl
-from rnnlib.reference.ops import zeros_like
+from rnnlib.reference.ops import leaves, tree_map, zeros_like
 
 SEEDS = st.integers(0, 2**16)
 for_any_size = settings(deadline=None, derandomize=True, max_examples=30)
@@ -38,3 +38,11 @@ def test_the_influence_is_the_derivative_of_the_last_state(size, seed):
 
     grads = (elman.Params(dW_x, dW_h, db[:, 0]),)
     assert gradient_error(loss, (params,), grads, rng) <= RTOL
+
+
+def test_float32_stays_float32():
+    rng, params, xs, state = example(elman, 5, 2, 3, 4, seed=0)
+    u = rng.normal(size=(5, 2, 4))
+    got = rtrl.gradient(*tree_map(np.float32, (params, xs, state, u)))
+    assert {a.dtype for a in leaves(got)} == {np.dtype(np.float32)}
+    assert_close(tree_map(np.float64, got), rtrl.gradient(params, xs, state, u), rtol=1e-5)

@@ -80,6 +80,10 @@ def test_the_rate_rises_to_its_peak_falls_to_its_floor_and_stays(rise, fall):
     np.testing.assert_allclose(rates[rise + fall - 1 :], 0.01, rtol=1e-12)
 
 
+def test_unasked_the_rate_falls_to_zero():
+    assert schedule.warm_up_cosine(9, LR, rise=3, fall=4) == 0
+
+
 def test_a_constant_schedule_changes_nothing():
     rng = np.random.default_rng(1)
     params, grads = random_like(rng, FORM), random_like(rng, FORM)
@@ -103,6 +107,10 @@ def test_a_constant_schedule_changes_nothing():
         (
             lambda: Scheduled(optim.SGD(1.0), lambda t: LR).update(FORM, FORM, None),
             "state: got NoneType, expected ScheduledState",
+        ),
+        (
+            lambda: Scheduled(optim.SGD(1.0), lambda t: LR).update(FORM, FORM, 0.5),
+            "state: got float, expected ScheduledState",
         ),
         (
             lambda: Scheduled(optim.SGD(1.0), lambda t: -LR).update(

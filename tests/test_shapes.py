@@ -1,11 +1,13 @@
 """Bad input is refused at the entrance: with the argument, what came and what was expected."""
 
 from functools import partial
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from helpers import assert_close
 
 from rnnlib import plot, shapes
 from rnnlib.nn import bptt as nn_bptt
@@ -32,6 +34,7 @@ from rnnlib.reference import (
     stack,
     truncated,
 )
+from rnnlib.reference.ops import leaves
 
 RNG = np.random.default_rng(0)
 T, B, D, H, V = 4, 2, 3, 5, 7
@@ -292,6 +295,7 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
         ),
         ("pinball", {"targets": YS[1:]}, "targets: got shape (3, 2, 7), expected (4, 2, 7)"),
         ("pinball", {"tau": 0.0}, "tau: got 0.0, expected a number between 0 and 1"),
+        ("pinball", {"tau": 1.0}, "tau: got 1.0, expected a number between 0 and 1"),
         ("pinball", {"tau": 1.5}, "tau: got 1.5, expected a number between 0 and 1"),
         ("masked", {"mask": YS[..., 0] > 0}, "mask: got shape (4, 2), expected (4, 2, 7)"),
         ("masked", {"mask": YS > np.inf}, "mask: got no number that counts, expected at least"),
@@ -303,8 +307,9 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
         ("glorot", {"shape": (0, 0)}, "shape: got (0, 0), expected (m, n), both positive"),
         ("orthogonal", {"shape": 3}, "shape: got 3, expected (m, n), both positive"),
         ("orthogonal", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
-        ("embedding", {"symbols": TARGETS + V}, "symbols: got "),
+        ("embedding", {"symbols": np.array([0, V])}, "symbols: got 7, expected integers from 0 "),
         ("embedding", {"symbols": np.array([0, -1])}, "symbols: got -1, expected integers from 0 "),
+        ("embedding-backward", {"symbols": TARGETS * 0 + V}, "symbols: got 7, expected integers"),
         (
             "embedding-backward",
             {"dxs": XS[1:]},
@@ -318,12 +323,28 @@ def test_every_field_of_a_named_tuple_is_checked(entrance, name):
         ("dot", {"mask": MASK.T & False}, "mask: got a query that may look nowhere, expected at"),
         ("dot", {"keys": XS[:0], "values": YS[:0]}, "keys: got T = 0 steps, expected at least 1"),
         ("additive", {"keys": XS}, "keys: got shape (4, 2, 3), expected (T, B, H) with H = 5"),
+        (
+            "additive",
+            {"queries": QUERIES[..., 1:]},
+            "queries: got shape (3, 2, 2), expected (N, B, D) with D = 3",
+        ),
+        (
+            "additive-backward",
+            {"cache": READ_ADDITIVE._replace(queries=QUERIES[..., 1:])},
+            "cache.queries: got shape (3, 2, 2), expected (N, B, D) with D = 3",
+        ),
         ("additive-backward", {"dys": YS}, "dys: got shape (4, 2, 7), expected (N, B, V)"),
+        (
+            "batch-norm",
+            {"running": BATCH_NORM},
+            "running: got Params, expected rnnlib.reference.batch_norm.Running",
+        ),
         ("batch-norm", {"xs": XS[..., :1]}, "xs: got shape (4, 2, 1), expected (T, B, D) with D"),
         ("batch-norm-evaluate", {"xs": XS[:0]}, "xs: got T = 0 steps, expected at least 1"),
         ("batch-norm-backward", {"dys": XS[1:]}, "dys: got shape (3, 2, 3), expected (T, B, D)"),
         ("identity", {"shape": (2, 0)}, "shape: got (2, 0), expected (m, n), both positive"),
         ("gaussian", {"std": -0.5}, "std: got -0.5, expected a finite number, not negative"),
+        ("gaussian", {"std": np.inf}, "std: got inf, expected a finite number, not negative"),
         ("gaussian", {"std": np.nan}, "std: got nan, expected a finite number, not negative"),
         ("forget-bias", {"b": np.zeros(6)}, "b: got shape (6,), expected (4H,)"),
         ("chrono", {"b": np.zeros((4, 2))}, "b: got shape (4, 2), expected (4H,)"),
@@ -390,3 +411,43 @@ def test_a_class_without_source_states_nothing_and_still_runs():
     exec("class Params(NamedTuple):\n    W_x: np.ndarray  # (H, D)\n", space)
     assert shapes.stated(space["Params"]) == {}
     shapes.check_tuple("params", space["Params"](np.ones((2, 3))), {})
+
+
+class Bare(NamedTuple):
+    """A state that states no shape."""
+
+    h: np.ndarray
+
+
+def bare_step(params, x, state):
+    """A step of the Elman network with such a state."""
+    new, cache = elman.step(params, x, elman.State(state.h))
+    return Bare(new.h), cache
+
+
+def bare_step_backward(params, cache, dstate):
+    """Its transpose."""
+    dparams, dx, dprev = elman.step_backward(params, cache, elman.State(dstate.h))
+    return dparams, dx, Bare(dprev.h)
+
+
+def test_hidden_states_without_a_stated_shape_are_rows_of_units():
+    cell = SimpleNamespace(step=bare_step, step_backward=bare_step_backward)
+    bare, lengths = Bare(STATE.h), np.full(B, T)
+    caches = bptt.forward(cell, PARAMS, XS, bare)[2]
+    cache = packed.forward(cell, PARAMS, XS, bare, lengths)[2]
+    want = leaves(bptt.backward(elman, PARAMS, CACHES, HS, STATE))
+    for got in (
+        bptt.backward(cell, PARAMS, caches, HS, bare),
+        packed.backward(cell, PARAMS, cache, HS, bare),
+    ):
+        assert_close(tuple(leaves(got)), tuple(want))
+    for backward, kept in [(bptt.backward, caches), (packed.backward, cache)]:
+        with pytest.raises(ValueError, match=r"^dhs: got shape \(4, 2\), expected \(T, B, H\)"):
+            backward(cell, PARAMS, kept, HS[..., 0], bare)
+
+
+def test_images_are_read_packed_and_from_checkpoints_as_they_are():
+    want = bptt.forward(CONV, **IMAGES)[:2]
+    assert_close(packed.forward(CONV, **IMAGES, lengths=np.full(B, T))[:2], want, rtol=1e-13)
+    assert_close(truncated.forward_checkpointed(CONV, **IMAGES)[:2], want, rtol=0)

@@ -301,6 +301,15 @@ def test_what_is_no_sequence_is_refused(changes, message):
     assert str(error.value).startswith(message)
 
 
+def test_a_state_in_float32_takes_the_dtype_of_what_it_becomes():
+    _, params, xs, state, lengths = stack_example(RNN, 4, 3, 2, 5, seed=10)
+    single = tree_map(np.float32, state)
+    double = tree_map(np.float64, single)
+    _, last, _ = packed.forward(elman, params, xs, single, lengths)
+    _, want, _ = packed.forward(elman, params, xs, double, lengths)
+    np.testing.assert_array_equal(last.h, want.h)
+
+
 def test_what_is_no_gradient_is_refused():
     layer = Stack((Bidirectional(RNN), LSTM))
     _, params, xs, state, lengths = stack_example(layer, 4, 2, 3, 5, seed=8)
@@ -339,7 +348,7 @@ def test_what_cannot_be_added_is_refused_and_so_are_parameters_of_another_layer(
     for layer, p in [(Residual(RNN), params), (Highway(RNN), residual.Gated(params, gate))]:
         with pytest.raises(ValueError, match=message):
             stack.forward(layer, p, xs, state)
-    with pytest.raises(ValueError, match="layers: got none, expected at least one"):
+    with pytest.raises(ValueError, match=r"^layers: got none, expected at least one$"):
         Stack(())
     with pytest.raises(ValueError, match=r"params: got Params, expected rnnlib\..*\.Gated"):
         stack.forward(Highway(RNN), params, xs, state)
