@@ -175,3 +175,5 @@ def test_what_is_no_recurrence_is_refused():
         with pytest.raises(ValueError) as error:
             function(*args)
         assert str(error.value).startswith(message)
+    with pytest.raises(ValueError, match="shorter"):
+        scan.loop(a, b[1:], h)

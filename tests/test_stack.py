@@ -324,6 +324,8 @@ def test_what_is_no_gradient_is_refused():
         with pytest.raises(ValueError) as error:
             stack.backward(layer, params, cache, dhs, dlast)
         assert str(error.value).startswith(message)
+    with pytest.raises(ValueError, match="argument 2 is longer than argument 1"):
+        stack.backward(layer, (*params[:1], *params), cache, hs, last)
     cell_params, cell_state = elman.init(np.random.default_rng(0), 3, 5), elman.State(hs[0])
     _, _, cache = packed.forward(elman, cell_params, xs, cell_state, lengths)
     for dhs, dstate, message in [
