@@ -330,3 +330,10 @@ def test_what_cannot_be_dropped_is_refused(call, message):
     with pytest.raises(ValueError) as error:
         call()
     assert str(error.value).startswith(message)
+
+
+def test_weights_to_drop_must_stand_under_their_name():
+    with pytest.raises(ValueError, match=r"params: got ndarray, expected parameters with a W_h"):
+        weight_drop.forward(np.eye(3), np.eye(3))
+    with pytest.raises(ValueError, match=r"dparams: got ndarray, expected parameters with a W_h"):
+        weight_drop.backward(np.eye(3), np.eye(3))

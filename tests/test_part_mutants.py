@@ -180,12 +180,12 @@ GROUPS = {  # name: module, the test, its mutants
         weight_drop,
         lambda module: weight_drop_error(module, elman, **SIZES, seed=0),
         [
-            ('W_h=_masked("dparams", dparams, m)', "W_h=dparams.W_h"),
-            ('W_h=_masked("dparams", dparams, m)', "W_h=(m > 0) * dparams.W_h"),
-            ('W_h=_masked("dparams", dparams, m)', "W_h=m.T * dparams.W_h"),
-            ('W_h=_masked("dparams", dparams, m)', "W_h=m**2 * dparams.W_h"),
-            ('W_h=_masked("dparams", dparams, m)', "W_h=(m == 0) * dparams.W_h"),
-            ('W_h=_masked("params", params, m)', "W_h=params.W_h"),
+            ('dW_h = _masked("dparams", dparams, m)', "dW_h = dparams.W_h"),
+            ('dW_h = _masked("dparams", dparams, m)', "dW_h = (m > 0) * dparams.W_h"),
+            ('dW_h = _masked("dparams", dparams, m)', "dW_h = m.T * dparams.W_h"),
+            ('dW_h = _masked("dparams", dparams, m)', "dW_h = m**2 * dparams.W_h"),
+            ('dW_h = _masked("dparams", dparams, m)', "dW_h = (m == 0) * dparams.W_h"),
+            ('W_h = _masked("params", params, m)', "W_h = params.W_h"),
         ],
     ),
     "penalties": (

@@ -86,7 +86,7 @@ def sample(params: Params, rng: np.random.Generator, T: int, B: int) -> tuple[Id
         raise ValueError(f"T, B: got {T}, {B}, expected at least 1 of each")
 
     def draw(p: Array) -> Ids:
-        drawn: Ids = (rng.random((B, 1)) > p.cumsum(-1)[..., :-1]).sum(-1)
+        drawn: Ids = (rng.random((B, 1)) >= p.cumsum(-1)[..., :-1]).sum(-1)
         return drawn
 
     states = [draw(params.pi)]

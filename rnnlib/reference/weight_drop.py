@@ -74,7 +74,8 @@ def forward(params: P, m: Array) -> P:
     ValueError
         If there is no ``W_h``, or the mask is not of its shape.
     """
-    return params._replace(W_h=_masked("params", params, m))  # (weight-drop)
+    W_h = _masked("params", params, m)  # (weight-drop)
+    return params._replace(W_h=W_h)
 
 
 def backward(dparams: P, m: Array) -> P:
@@ -97,7 +98,8 @@ def backward(dparams: P, m: Array) -> P:
     ValueError
         If there is no ``W_h``, or the mask is not of its shape.
     """
-    return dparams._replace(W_h=_masked("dparams", dparams, m))  # (weight-drop-dweights)
+    dW_h = _masked("dparams", dparams, m)  # (weight-drop-dweights)
+    return dparams._replace(W_h=dW_h)
 
 
 def recurrent(name: str, params: Any) -> Array:
