@@ -8,8 +8,7 @@ import inspect
 import types
 
 import pytest
-from helpers import cell_error, mutant
-from test_gradient_mutants import catches
+from helpers import catches, cell_error, mutant
 from test_parallel import at_once
 from test_scan import scan_error
 from test_stack import LSTM, RNN, packed_error, stack_error
