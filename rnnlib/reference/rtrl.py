@@ -1,9 +1,9 @@
 r"""Real-time recurrent learning of an Elman network (Williams & Zipser 1989).
 
 The gradient is carried forward in time, beside the state. With ``θ = [W_x W_h b]`` and
-``z = [x; h; 1]``, so that the preactivation is ``a = θ z``::
+``q = [x; h; 1]``, so that the preactivation is ``a = θ q``::
 
-    S'_{ijk} = (1 - h'_i²) (Σ_l W_h[i,l] S_{ljk} + 1{i=j} z_k)       (rtrl)
+    S'_{ijk} = (1 - h'_i²) (Σ_l W_h[i,l] S_{ljk} + 1{i=j} q_k)       (rtrl)
     dθ_{jk} = Σ_t Σ_i dh'_i S'_{ijk}                                 (rtrl-gradient)
 
 ``S_{ijk}``, the derivative of ``h_i`` with respect to ``θ_{jk}``, is the influence of every
@@ -56,10 +56,10 @@ def gradient(params: Params, xs: Array, state: State, dhs: Array) -> tuple[Param
     S, dtheta = np.zeros((B, *(H, *theta.shape)), theta.dtype), np.zeros_like(theta)
     unit = np.arange(H)
     for x, dh in zip(xs, dhs, strict=True):
-        z = np.concatenate([x, state.h, np.ones((B, 1), theta.dtype)], axis=1)
+        q = np.concatenate([x, state.h, np.ones((B, 1), theta.dtype)], axis=1)
         state, _ = elman.step(params, x, state)
         S = np.tensordot(S, params.W_h, axes=(1, 1)).transpose(0, 3, 1, 2)  # (rtrl)
-        S[:, unit, unit] += z[:, None]
+        S[:, unit, unit] += q[:, None]
         S *= (1 - state.h**2)[..., None, None]
         dtheta += np.einsum("bi,bijk->jk", dh, S)  # (rtrl-gradient)
     dW_x, dW_h, db = np.split(dtheta, [D, D + H], axis=1)
