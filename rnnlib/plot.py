@@ -21,6 +21,7 @@ COLOURS = {
     "target": INK,
     "input": "#2e9a8f",  # x
     "state": "#3d85c6",  # h
+    "memory": "#b0604c",  # c, what an LSTM keeps inside
     "prediction": "#d9662b",  # ŷ
     "gradient": "#b35fc4",  # anything with a d
     "loss": "#c5871a",
