@@ -198,14 +198,30 @@ def python_source() -> Source:
     FileNotFoundError
         If the standard library is not there as files.
     """
-    folder = Path(sysconfig.get_paths()["stdlib"])
-    files = tuple(name for name in PYTHON_FILES if (folder / name).is_file())
-    if not files:
+    parts = python_files()
+    if not parts:
+        folder = sysconfig.get_paths()["stdlib"]
         raise FileNotFoundError(f"rnnlib.data.python_source found no Python files in {folder}")
-    text = "".join((folder / name).read_text(encoding="utf-8") for name in files)
+    text, files = "".join(parts.values()), tuple(parts)
     checksum = hashlib.sha256(text.encode()).hexdigest()
     releases = {known: release for release, known in PYTHON_SHA256.items()}
     return Source(text, files, checksum, releases.get(checksum))
+
+
+def python_files() -> dict[str, str]:
+    """The files that :func:`python_source` joins.
+
+    Returns
+    -------
+    dict of str
+        Their texts by their names, in the order of :data:`PYTHON_FILES`.
+    """
+    folder = Path(sysconfig.get_paths()["stdlib"])
+    return {
+        name: (folder / name).read_text(encoding="utf-8")
+        for name in PYTHON_FILES
+        if (folder / name).is_file()
+    }
 
 
 class Name(NamedTuple):

@@ -237,6 +237,54 @@ def gradient_heatmap(ax: Any, norms: Array) -> Any:
     return image
 
 
+def characters(ax: Any, text: str, values: Array, limit: float | None = None) -> Any:
+    """Write a text, each character on a ground that shows a value.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw; its frame is taken away.
+    text : str
+        One or more lines.
+    values : Array
+        One per character, line feeds included, ``(T,)``.
+    limit : float, optional
+        The grounds run from minus this to this; by default from the least to the largest value.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The grounds; places without a character are blank.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value per character, or no line.
+    """
+    shapes.check("values", values, ("T",), {"T": len(text)})
+    lines = text.rstrip("\n").split("\n")
+    if not any(lines):
+        raise ValueError("text: got nothing, expected a line")
+    grid = np.full((len(lines), max(map(len, lines))), np.nan)
+    start = 0
+    for row, line in enumerate(lines):
+        grid[row, : len(line)] = values[start : start + len(line)]
+        start += len(line) + 1
+    low, high = (-limit, limit) if limit else (np.nanmin(grid), np.nanmax(grid))
+    image = _image(ax, np.ma.masked_invalid(grid), vmin=low, vmax=high)
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            colour = "black" if grid[row, column] > low + 0.44 * (high - low) else "white"
+            ax.text(
+                *(column, row, character),
+                **{"ha": "center", "va": "center", "color": colour},
+                **{"family": "monospace", "fontsize": 8, "parse_math": False},
+            )
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return image
+
+
 def alignment(ax: Any, weights: Array, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
     """Draw which inputs a network attends to while it writes.
 

@@ -187,6 +187,17 @@ def test_an_alignment_names_its_symbols():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y"]
 
 
+def test_a_text_stands_on_its_values():
+    ax = Figure().subplots()
+    image = plot.characters(ax, "ab\n$", np.array([-1.0, 0.0, 9.0, 0.5]), limit=1.0)
+    assert image.get_clim() == (-1, 1)
+    grid = image.get_array()
+    assert grid[0].tolist() == [-1, 0] and grid[1, 0] == 0.5 and np.ma.getmaskarray(grid)[1, 1]
+    letters = [(t.get_text(), *t.get_position(), t.get_color()) for t in ax.texts]
+    assert letters == [("a", 0, 0, "white"), ("b", 1, 0, "black"), ("$", 0, 1, "black")]
+    assert plot.characters(ax, "ab", np.array([2.0, 3.0])).get_clim() == (2, 3)
+
+
 def test_a_confusion_matrix_shows_counts_on_shares_of_rows():
     counts = np.array([[8, 2, 0], [0, 0, 0], [3, 0, 1]])
     ax = Figure().subplots()
@@ -226,6 +237,8 @@ REFUSALS = [
     ("gradient_heatmap", (0 * runs(0),), "norms: got negative ones or none above zero"),
     ("alignment", (runs(0), "abcde", "wxyz"), "weights: got shape (5, 4), expected (R, C) with "),
     ("alignment", (runs(0), "wxyz", "abcde"), "weights: got rows that are no shares"),
+    ("characters", ("ab", np.zeros(3)), "values: got shape (3,), expected (T,) with T = 2"),
+    ("characters", ("\n", np.zeros(1)), "text: got nothing, expected a line"),
     ("alignment", ([[1.0]], "a", "b"), "weights: got list, expected an array"),
     ("confusion", (runs(0), "abcd"), "counts: got dtype float64, expected integer"),
     ("confusion", (np.ones((2, 3), int), "ab"), "counts: got shape (2, 3), expected (R, C) with"),

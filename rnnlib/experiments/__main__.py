@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in experiments.names():
             print(f"{name:20} {_record.question(name)}")
     else:
-        path = _record.write(_record.run(chosen.name, chosen.seeds, log=sys.stderr), chosen.out)
+        made = _record.run(chosen.name, chosen.seeds, log=sys.stderr, out=chosen.out)
+        path = _record.write(made, chosen.out)
         print(f"{path} holds the result")
 
 

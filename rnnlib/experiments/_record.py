@@ -26,14 +26,27 @@ def question(name: str) -> str:
     return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
-def run(name: str, seeds: int | None = None, log: TextIO | None = None, **settings: Any) -> Result:
-    """Make an experiment, once per seed; other settings than its own are for tests."""
+def run(
+    name: str,
+    seeds: int | None = None,
+    log: TextIO | None = None,
+    out: Path | None = None,
+    **settings: Any,
+) -> Result:
+    """Make an experiment, once per seed; other settings than its own are for tests.
+
+    What the first seed gives under the name ``arrays`` is written to ``NAME.npz`` in ``out``.
+    """
     module = importlib.import_module(f"rnnlib.experiments.{name}")
     count = module.SEEDS if seeds is None else seeds
     start, rows = time.perf_counter(), []
     for seed in range(count):
         before = time.perf_counter()
         rows.append(module.measure(seed, **settings))
+        arrays = rows[-1].pop("arrays", None)
+        if arrays and out and seed == 0:
+            out.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(out / f"{name}.npz", **arrays)
         if log:
             print(f"{name}: seed {seed}, {time.perf_counter() - before:.0f} s", file=log)
     return Result(
