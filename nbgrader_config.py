@@ -9,6 +9,8 @@ import os
 import sysconfig
 from pathlib import Path
 
+from rnnlib.grading import plugin
+
 c = get_config()  # noqa: F821  (nbgrader provides it)
 
 root = Path(__file__).resolve().parent
@@ -28,12 +30,12 @@ c.CourseDirectory.db_url = f"sqlite:///{private / 'gradebook.db'}"
 # Files beside the notebooks are released too, unless they are named here.
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "checks.py"]
 
-# By default a student who tags a test cell `skip-execution` gets its points.
-c.Execute.skip_cells_with_tag = "nobody-writes-this-tag"
-c.Execute.timeout = 60  # seconds per cell
 c.KernelManager.transport_encryption = "auto"  # or the kernel warns of eavesdroppers every time
 
 # nbgrader calls `alembic` and jupyter_client `python` by name: find ours, activated or not.
 scripts = sysconfig.get_path("scripts")
 if scripts not in os.environ["PATH"].split(os.pathsep):
     os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
+
+# `nbgrader autograde` runs students' code in a sandbox and judges it by solutions/*/checks.py.
+plugin.install(c)

@@ -17,6 +17,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from rnnlib.grading.compare import agree
 from rnnlib.grading.table import Graded, load, source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,18 +133,6 @@ def test_a_right_solution_in_another_style_passes_every_check(
 
 
 # ------------------------------------------------------------------------- the table
-
-
-def agree(got: Any, want: Any, tolerance: float) -> bool:
-    """Is one result the other, up to the tolerance? Lists may stand for tuples and arrays."""
-    if isinstance(want, tuple):
-        return len(got) == len(want) and all(
-            agree(g, w, tolerance) for g, w in zip(got, want, strict=True)
-        )
-    if isinstance(got, tuple):
-        return False
-    got, want = np.asarray(got), np.asarray(want)
-    return got.shape == want.shape and np.allclose(got, want, rtol=tolerance, atol=tolerance)
 
 
 def results(graded: Graded, function: Any, monkeypatch: Any, stand_ins: bool) -> Iterator[Any]:
@@ -324,9 +313,9 @@ def test_the_blank_release_scores_0(name: str, course: Course) -> None:
 
 @EACH
 def test_each_student_gets_feedback(name: str, course: Course) -> None:
-    for student in ("blank", "solved"):
+    for student, verdict in [("blank", "there is no such function"), ("solved", "Right on 10")]:
         page = course.root / "grading" / "feedback" / student / name / f"{name}.html"
-        assert "checks pass" in page.read_text()
+        assert page.read_text().count(verdict) >= len(GRADED[name])
 
 
 def test_nbgrader_has_nothing_to_warn_of(course: Course) -> None:

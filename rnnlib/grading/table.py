@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +74,46 @@ def load(folder: Path) -> tuple[Graded, ...]:
     ValueError
         If there is no ``checks.py``, or it defines no ``GRADED``.
     """
+    module = checks(folder)
+    if not hasattr(module, "GRADED"):
+        raise ValueError(f"folder: got {folder}, whose checks.py defines no GRADED")
+    graded: tuple[Graded, ...] = module.GRADED
+    return graded
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """What else the ``checks.py`` of an assignment may define.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the instructor notebook.
+
+    Returns
+    -------
+    dict
+        ``FRAMEWORKS``, packages such as torch that students may import besides NumPy, and
+        ``LIMITS``, fields of :class:`rnnlib.grading.sandbox.Limits`; those of them that there are.
+    """
+    return {k: v for k, v in vars(checks(folder)).items() if k in ("FRAMEWORKS", "LIMITS")}
+
+
+def checks(folder: Path) -> ModuleType:
+    """Run the ``checks.py`` in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
     path = folder / "checks.py"
     if not path.is_file():
         raise ValueError(f"folder: got {folder}, expected one that holds checks.py")
@@ -80,10 +121,7 @@ def load(folder: Path) -> tuple[Graded, ...]:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    if not hasattr(module, "GRADED"):
-        raise ValueError(f"folder: got {folder}, whose checks.py defines no GRADED")
-    graded: tuple[Graded, ...] = module.GRADED
-    return graded
+    return module
 
 
 def source(variant: Function, name: str) -> str:

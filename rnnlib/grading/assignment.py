@@ -1,0 +1,93 @@
+"""An assignment, as grading sees it: the release, the table of checks, and what code may use."""
+
+import json
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnnlib.grading.sandbox import Limits
+from rnnlib.grading.table import Graded, load, settings
+
+
+class Assignment(NamedTuple):
+    """What grading needs to know."""
+
+    name: str
+    release: dict[str, Any]  # notebook that students got, in nbformat 4
+    graded: tuple[Graded, ...]
+    frameworks: tuple[str, ...]  # that students may import besides NumPy, such as torch
+    limits: Limits
+    files: tuple[Path, ...]  # released beside the notebook
+    digest: str  # of all that decides: the release and checks.py
+
+    @property
+    def points(self) -> int:
+        """Points that are given automatically."""
+        return sum(graded.points for graded in self.graded)
+
+
+@cache
+def read(name: str, solutions: Path, releases: Path) -> Assignment:
+    """Read an assignment.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``01-forward``.
+    solutions, releases : Path
+        Folders of all instructor notebooks and of all released ones.
+
+    Returns
+    -------
+    Assignment
+
+    Raises
+    ------
+    ValueError
+        If a file is missing, or the table and the release do not ask for the same cells.
+    """
+    path = releases / name / f"{name}.ipynb"
+    if not path.is_file():
+        raise ValueError(
+            f"name: got {name!r}, expected an assignment whose release is at {path}; "
+            f"run: nbgrader generate_assignment {name}"
+        )
+    graded = load(solutions / name)
+    chosen = settings(solutions / name)
+    text = path.read_bytes()
+    release = json.loads(text)
+    for cell in release["cells"]:
+        cell["source"] = text_of(cell["source"])
+    cells = {part.cell for one in graded for part in one.parts}
+    tests = {meta["grade_id"] for meta in map(tags, release["cells"]) if is_check(meta)}
+    if cells != tests:
+        raise ValueError(
+            f"name: got {name!r}, whose checks.py and release disagree about the cells "
+            f"{', '.join(sorted(cells ^ tests))}"
+        )
+    return Assignment(
+        name,
+        release,
+        graded,
+        tuple(chosen.get("FRAMEWORKS", ())),
+        Limits()._replace(**chosen.get("LIMITS", {})),
+        tuple(file for file in sorted(path.parent.iterdir()) if file != path and file.is_file()),
+        sha256(text + (solutions / name / "checks.py").read_bytes()).hexdigest(),
+    )
+
+
+def tags(cell: dict[str, Any]) -> dict[str, Any]:
+    """The nbgrader metadata of a cell of a release; empty if it has none."""
+    meta: dict[str, Any] = cell["metadata"].get("nbgrader", {})
+    return meta
+
+
+def is_check(meta: dict[str, Any]) -> bool:
+    """Is it a cell with tests, whose points the table gives?"""
+    return bool(meta.get("grade")) and not meta.get("solution") and meta["cell_type"] == "code"
+
+
+def text_of(source: Any) -> str:
+    """Source of a cell, which notebooks store as text or as a list of lines."""
+    return source if isinstance(source, str) else "".join(source)

@@ -1,0 +1,79 @@
+"""Calls of a graded function: the student's, through whatever runs it, and ours like it."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnnlib.grading import inert
+from rnnlib.grading.sandbox import Called
+from rnnlib.grading.table import Function, Graded, Part
+
+DRAWS = 10  # for each part
+TOO_LONG = "TookTooLong"  # what the sandbox raises in code whose time is up
+
+Call = Callable[[tuple[Any, ...]], Called]
+
+
+class Lost(Exception):
+    """There is no answer to this call, and none to later ones of the function: a word and why."""
+
+    def __init__(self, problem: str, says: str) -> None:
+        super().__init__(says)
+        self.problem, self.says = problem, says
+
+
+class Draw(NamedTuple):
+    """Fresh arguments, what is right for them, and what the student's function made of them."""
+
+    part: Part
+    args: tuple[Any, ...]
+    seed: tuple[int, ...]  # of what is observed
+    want: Any
+    got: Called
+
+
+@contextmanager
+def standing_in(graded: Graded) -> Iterator[None]:
+    """Put the stand-ins of a function in place of what they stand for, in its ``checks.py``."""
+    namespace = graded.reference.__globals__ if graded.stand_ins else {}
+    kept = {name: namespace[name] for name in graded.stand_ins}
+    namespace.update(graded.stand_ins)
+    try:
+        yield
+    finally:
+        namespace.update(kept)
+
+
+def behave(function: Function, args: tuple[Any, ...]) -> Called:
+    """Call a function of ours as a sandbox calls a student's."""
+    args = deepcopy(args)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Called(function(*args), args, None)
+        except Exception as error:
+            return Called(None, args, {"type": type(error).__name__, "message": str(error)[:500]})
+
+
+def observed(draw: Draw, result: Any) -> Any:
+    """What of a result is compared."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return draw.part.observe(result, np.random.default_rng(draw.seed))
+
+
+def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) -> Iterator[Draw]:
+    """Arguments, expectations and answers."""
+    for k in range(DRAWS):
+        args = part.draw(np.random.default_rng((*seed, k, 0)))
+        want = graded.reference(*deepcopy(args))
+        got = call(deepcopy(args))
+        if got.missing:
+            raise Lost("missing", "there is no such function: no cell defines it")
+        if got.error is not None and got.error["type"] == TOO_LONG:
+            raise Lost("too long", inert.one_line(got.error["message"]))
+        yield Draw(part, args, (*seed, k, 1), want, got)

@@ -1,0 +1,126 @@
+"""Whether one result is the other, and what to call the form that a result has."""
+
+from typing import Any
+
+import numpy as np
+
+from rnnlib.grading.wire import Opaque
+
+
+def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
+    """Is one result the other, up to a tolerance?
+
+    Parameters
+    ----------
+    got : object
+        A list in it may stand for a tuple or an array.
+    want : object
+    tolerance : float
+        Absolute, and relative where numbers exceed one. Shapes agree exactly.
+    nan : bool, optional
+        Does nan agree with nan?
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> agree([0.5, [1, 2]], (0.5, np.array([1.0, 2.0])), 1e-9)
+    True
+    >>> agree((1.0,), np.array([1.0]), 1e-9)
+    False
+    """
+    if isinstance(want, tuple):
+        return (
+            isinstance(got, (tuple, list))
+            and len(got) == len(want)
+            and all(agree(g, w, tolerance, nan) for g, w in zip(got, want, strict=True))
+        )
+    if isinstance(want, dict):
+        return (
+            isinstance(got, dict)
+            and list(got) == list(want)
+            and all(agree(got[key], want[key], tolerance, nan) for key in want)
+        )
+    if isinstance(want, (str, Opaque)) or want is None:
+        return type(got) is type(want) and got == want
+    if isinstance(want, list):
+        return isinstance(got, list) and agree(tuple(got), tuple(want), tolerance, nan)
+    if isinstance(got, (tuple, dict, str, Opaque)) or got is None:
+        return False
+    try:
+        got, want = np.asarray(got), np.asarray(want)
+    except ValueError:  # a list whose rows have different lengths
+        return False
+    if got.shape != want.shape or got.dtype.kind not in "biufc":
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(got, want, rtol=tolerance, atol=tolerance, equal_nan=nan))
+
+
+def unchanged(before: Any, after: Any) -> bool:
+    """Is an argument after a call what it was before?"""
+    if callable(before):  # a function that was sent as an argument does not come back
+        return True
+    if isinstance(before, (tuple, list)):
+        return (
+            isinstance(after, (tuple, list))
+            and len(before) == len(after)
+            and all(unchanged(b, a) for b, a in zip(before, after, strict=True))
+        )
+    if isinstance(after, (Opaque, dict, str)) or after is None:
+        return type(before) is type(after) and before == after
+    return agree(after, before, 0.0, nan=True)
+
+
+def form(value: Any) -> str:
+    """The form of a result, in words and shapes.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> form((np.ones((2, 3)), 1.0))
+    'a tuple of an array (2, 3) and a number'
+    """
+    match value:
+        case None:
+            return "None"
+        case Opaque(name):
+            return f"an object of type {name}"
+        case str():
+            return "text"
+        case dict():
+            return "a dict"
+        case tuple() if len(value) > 6:
+            return f"a tuple of {len(value)}"
+        case tuple():
+            *most, last = [form(v) for v in value] or ["nothing"]
+            return "a tuple of " + " and ".join(filter(None, [", ".join(most), last]))
+        case list():
+            try:
+                array = np.asarray(value)
+            except ValueError:
+                return f"a list of {len(value)}"
+            known = array.dtype.kind in "biufc"
+            return f"a list {array.shape}" if known else f"a list of {len(value)}"
+    shape = np.shape(value)
+    return f"an array {shape}" if shape else "a number"
+
+
+def is_finite(value: Any) -> bool:
+    """Are all numbers in a result finite?"""
+    if isinstance(value, (tuple, list)):
+        return all(is_finite(v) for v in value)
+    if isinstance(value, dict):
+        return all(is_finite(v) for v in value.values())
+    if isinstance(value, (str, Opaque)) or value is None:
+        return True
+    return bool(np.all(np.isfinite(value)))

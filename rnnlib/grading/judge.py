@@ -1,0 +1,155 @@
+"""What a function is worth: it is called on fresh inputs and compared with the reference.
+
+Nothing here knows where the student's function runs. It is called through a
+:data:`rnnlib.grading.calls.Call`, which takes arguments and gives back a result and the arguments
+as they are afterwards, and all decisions are made on these, in this process.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnnlib.grading import hints, inert
+from rnnlib.grading.calls import Call, Draw, Lost, make_draws, observed, standing_in
+from rnnlib.grading.compare import agree, form, is_finite, unchanged
+from rnnlib.grading.table import Graded
+
+
+class Verdict(NamedTuple):
+    """On one part."""
+
+    cell: str
+    function: str
+    points: float
+    score: float
+    problem: str = ""  # a word for it, by which failures are counted
+    says: str = ""  # what is wrong, in a sentence
+    hint: str = ""
+    wrong: int = 0  # draws out of
+    draws: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Were all results right?"""
+        return not self.problem
+
+
+def trouble(graded: Graded, draw: Draw) -> tuple[str, str]:
+    """What is wrong with an answer: a word and a sentence; both are empty if nothing is."""
+    result, after, error, _ = draw.got
+    if error is not None:
+        return "raises", complaint(error)
+    if result is None and draw.want is not None:
+        return "returns None", "it returns None: is its return statement missing?"
+    names = inspect.signature(graded.reference).parameters
+    changed = [
+        name for name, b, a in zip(names, draw.args, after, strict=False) if not unchanged(b, a)
+    ]
+    if changed or len(after) != len(draw.args):
+        which = ", ".join(changed) or "its arguments"
+        return "changes an argument", f"it changes {which} in place, which belongs to the caller"
+    want = observed(draw, draw.want)
+    try:
+        got = observed(draw, result)
+    except Exception:
+        return "form", f"its result has a form that cannot be read: {form(result)}"
+    if agree(got, want, graded.tolerance):
+        return "", ""
+    if form(got) != form(want) and not isinstance(got, list):
+        return "form", f"its result is {form(result)}, expected {form(draw.want)}"
+    if not is_finite(got) and is_finite(want):
+        return "not finite", "its result holds nan or infinity"
+    return "differs", "its result has the right form but other numbers"
+
+
+def complaint(error: Mapping[str, Any]) -> str:
+    """An exception in a sentence."""
+    message = inert.one_line(error["message"])
+    place = error.get("place")
+    where = f" (line {place[1]} of cell {inert.one_line(place[0])})" if place else ""
+    if error["type"] == "NotImplementedError" and not message:
+        return f"it is not written yet: it raises NotImplementedError{where}"
+    return f"it raises {inert.one_line(error['type'])}{': ' if message else ''}{message}{where}"
+
+
+def shapes(graded: Graded, draw: Draw) -> str:
+    """Shapes of the arguments of a draw, and small numbers among them as they are."""
+    said = []
+    for name, value in zip(inspect.signature(graded.reference).parameters, draw.args, strict=True):
+        plain = isinstance(value, (bool, int, str))
+        said.append(f"{name} = {value!r}" if plain else f"{name} {np.shape(value)}")
+    return ", ".join(said)
+
+
+def judge(
+    graded: Graded, seed: tuple[int, ...], call: Call, call_with_stand_ins: Call | None = None
+) -> list[Verdict]:
+    """Judge one function.
+
+    Parameters
+    ----------
+    graded : Graded
+    seed : tuple of int
+        Of the inputs; they are the same for the same seed.
+    call : callable
+        Calls the student's function among the student's other functions.
+    call_with_stand_ins : callable, optional
+        Calls it among the stand-ins. It is used only if there are any and the function fails.
+
+    Returns
+    -------
+    list of Verdict
+        One for each part.
+    """
+    verdicts = judge_once(graded, seed, call)
+    in_vain = all(v.passed or v.problem == "missing" for v in verdicts)
+    if call_with_stand_ins and graded.stand_ins and not in_vain:
+        with standing_in(graded):
+            again = judge_once(graded, seed, call_with_stand_ins)
+        verdicts = [
+            second if second.passed or (second.hint and not first.hint) else first
+            for first, second in zip(verdicts, again, strict=True)
+        ]
+    return verdicts
+
+
+def judge_once(graded: Graded, seed: tuple[int, ...], call: Call) -> list[Verdict]:
+    """Judge one function as it stands."""
+    draws: list[Draw] = []
+    lost: Lost | None = None
+    for p, part in enumerate(graded.parts):
+        try:
+            draws += make_draws(graded, part, (*seed, p), call)
+        except Lost as reason:
+            lost = reason
+            break
+    wrong = any(trouble(graded, draw)[1] for draw in draws)
+    known = hints.recognise(graded, draws) if wrong else {}
+    verdicts = []
+    for part in graded.parts:
+        of_part = [draw for draw in draws if draw.part is part]
+        if of_part:
+            verdicts.append(decide(graded, of_part, known.get(part.cell, "")))
+        else:
+            assert lost
+            verdicts.append(
+                Verdict(part.cell, graded.name, part.points, 0, lost.problem, lost.says)
+            )
+    return verdicts
+
+
+def decide(graded: Graded, draws: list[Draw], hint: str) -> Verdict:
+    """The verdict on a part from its draws: all points or none."""
+    part = draws[0].part
+    found = [(draw, *trouble(graded, draw)) for draw in draws]
+    wrong = [one for one in found if one[1]]
+    if not wrong:
+        return Verdict(part.cell, graded.name, part.points, part.points, draws=len(draws))
+    draw, problem, says = wrong[0]
+    if draw.args and problem in ("differs", "not finite", "form", "raises"):
+        says += f"; the arguments were {shapes(graded, draw)}"
+    return Verdict(
+        part.cell, graded.name, part.points, 0, problem, says, hint, len(wrong), len(draws)
+    )

@@ -1,0 +1,195 @@
+"""Into nbgrader: `nbgrader autograde` takes in, runs and judges as this package does.
+
+:func:`install`, called from ``nbgrader_config.py``, sets what configuration can reach: a
+preprocessor that judges stands where nbgrader would execute, so that nbgrader's own
+``SaveAutoGrades`` stores the scores, and the pages sanitise what they render. One thing
+configuration cannot reach: which folders and files are read, before any preprocessor runs. So
+``Autograde.start`` first puts a notebook rebuilt from the release in the place of each submission,
+in a folder of its own, and lets nbgrader grade that folder.
+"""
+
+import glob
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bleach
+import nbformat
+from jinja2 import pass_context
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
+from nbgrader.utils import parse_utc
+from traitlets import Bool
+
+from rnnlib.grading.assignment import Assignment, read, tags
+from rnnlib.grading.intake import Intake, Refused, read_bytes, take
+from rnnlib.grading.result import grade_intake
+from rnnlib.grading.sandbox import why_not
+
+TIMESTAMP_BYTES = 100
+KEY = "rnnlib"  # in the metadata of a rebuilt notebook
+PREPROCESSORS = [
+    "rnnlib.grading.plugin.Judge",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+
+class Judge(NbGraderPreprocessor):  # type: ignore[misc]
+    """Run a rebuilt notebook in a sandbox and put verdicts where nbgrader looks for scores."""
+
+    unsafe_local = Bool(
+        False, help="Run students' code without a sandbox, with all rights of whoever grades."
+    ).tag(config=True)
+
+    def preprocess(self, nb: Any, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Judge the notebook of one student."""
+        about = resources["nbgrader"]
+        course = self.parent.parent.coursedir
+        assignment = read_assignment(course, about["assignment"])
+        kept = nb.metadata.pop(KEY, {})
+        notebook = json.loads(json.dumps(nb))
+        taken = Intake(notebook, kept.get("refused", ""), tuple(kept.get("notes", ())))
+        result = grade_intake(taken, assignment, about["student"], unsafe_local=self.unsafe_local)
+        self.log.info("%s: %g of %g", about["student"], result.score, result.points)
+        if result.refused:
+            self.log.info("%s: refused: %s", about["student"], result.refused)
+        return nbformat.from_dict(result.notebook), resources
+
+
+def read_assignment(course: Any, name: str) -> Assignment:
+    """The assignment of this name, where the course directory has it."""
+    root = Path(course.root)
+    return read(name, root / course.source_directory, root / course.release_directory)
+
+
+def install(config: Any) -> None:
+    """Make nbgrader grade as this package does.
+
+    Parameters
+    ----------
+    config : traitlets.config.Config
+        What ``get_config()`` gives in ``nbgrader_config.py``.
+    """
+    config.Autograde.autograde_preprocessors = PREPROCESSORS
+    config.TemplateExporter.filters = {"markdown2html": "rnnlib.grading.plugin.safe_markdown"}
+    Autograde.start = start
+
+
+def start(self: Any) -> None:
+    """Grade the rebuilt submissions in place of what was handed in."""
+    course = self.coursedir
+    unsafe = bool(self.config.Judge.get("unsafe_local", False))
+    reason = "" if unsafe else why_not()
+    if reason:
+        raise refuse(self, f"Nothing was graded, since there is no sandbox here: {reason}")
+    try:
+        assignment = read_assignment(course, course.assignment_id)
+        register(course, assignment)
+    except ValueError as error:
+        raise refuse(self, str(error)) from None
+    handed_in = course.submitted_directory
+    beside = Path(course.format_path(handed_in, ".", ".")).parent
+    with tempfile.TemporaryDirectory(
+        prefix=".rebuilt-", dir=beside if beside.is_dir() else None
+    ) as folder:
+        for student, submission in submissions(course):
+            put(take(submission, assignment), submission, Path(folder, student), assignment.name)
+        course.submitted_directory = folder
+        try:
+            super(Autograde, self).start()
+        finally:
+            course.submitted_directory = handed_in
+
+
+def refuse(self: Any, message: str) -> NbGraderException:
+    """Log a message and make it an exception that nbgrader's commands end with."""
+    self.log.error(message)
+    return NbGraderException(message)
+
+
+def submissions(course: Any) -> Iterator[tuple[str, Path]]:
+    """Students and their folders, whatever these are: links and files are refused later."""
+    wanted = course.format_path(course.submitted_directory, course.student_id, course.assignment_id)
+    for found in sorted(glob.glob(wanted)):
+        yield Path(found).parent.name, Path(found)
+
+
+def put(taken: Intake, submission: Path, student: Path, name: str) -> None:
+    """Write a rebuilt notebook where nbgrader looks for a submission, and when it was handed in."""
+    folder = student / name
+    folder.mkdir(parents=True)
+    notebook = {**taken.notebook, "metadata": dict(taken.notebook["metadata"])}
+    notebook["metadata"][KEY] = {"refused": taken.refused, "notes": list(taken.notes)}
+    (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    if (stamp := timestamp(submission)) is not None:
+        (folder / "timestamp.txt").write_text(stamp)
+
+
+def timestamp(submission: Path) -> str | None:
+    """The time in the file that nbgrader's exchange leaves, if it holds one."""
+    try:
+        text = read_bytes(submission / "timestamp.txt")[:TIMESTAMP_BYTES].decode().strip()
+        parse_utc(text)
+    except (Refused, ValueError, OverflowError):
+        return None
+    return text or None
+
+
+def register(course: Any, assignment: Assignment) -> None:
+    """Enter the assignment in the gradebook, unless `nbgrader generate_assignment` has done it."""
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        try:
+            known = gradebook.find_notebook(assignment.name, assignment.name).grade_cells
+        except MissingEntry:
+            gradebook.update_or_create_assignment(assignment.name)
+        else:
+            grades = {
+                m["grade_id"] for m in map(tags, assignment.release["cells"]) if m.get("grade")
+            }
+            if {cell.name for cell in known} != grades:
+                raise ValueError(
+                    f"the gradebook knows {assignment.name} with other cells than the release: "
+                    f"run nbgrader generate_assignment {assignment.name} --force"
+                )
+            return
+    about = {"notebook": assignment.name, "assignment": assignment.name, "db_url": course.db_url}
+    SaveCells().preprocess(nbformat.from_dict(assignment.release), {"nbgrader": about})
+
+
+# --------------------------------------------------------------------------- the pages
+
+TAGS = bleach.ALLOWED_TAGS | set(
+    "br dd del details div dl dt h1 h2 h3 h4 h5 h6 hr p pre s span sub summary sup table tbody td "
+    "th thead tr u".split()
+)
+ATTRIBUTES = {
+    **bleach.ALLOWED_ATTRIBUTES,
+    "*": ["class", "id"],
+    "td": ["align"],
+    "th": ["align"],
+}
+
+
+@pass_context
+def safe_markdown(context: Any, source: str) -> str:
+    """Render Markdown as nbconvert does, and leave nothing active in it.
+
+    Parameters
+    ----------
+    context : jinja2.runtime.Context
+    source : str
+
+    Returns
+    -------
+    str
+    """
+    rendered = MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(source)
+    cleaned: str = bleach.clean(rendered, TAGS, ATTRIBUTES, {"http", "https", "mailto"})
+    return cleaned
