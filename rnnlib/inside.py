@@ -1,27 +1,28 @@
 r"""What a trained network keeps: what is known of a text, how well units tell it, and what acts.
 
-``s`` are the values of a unit, or what a linear probe says, over N places; ``y`` says at each
+``u`` are the values of a unit, or what a linear probe says, over N places; ``y`` says at each
 place whether something holds. The places where it holds are P, the others Q::
 
-    AUC = Σ_{p ∈ P} Σ_{q ∈ Q} (1{s_p > s_q} + 1{s_p = s_q} / 2) / (|P| |Q|)
+    AUC = Σ_{p ∈ P} Σ_{q ∈ Q} (1{u_p > u_q} + 1{u_p = u_q} / 2) / (|P| |Q|)
 
-a sum that the ranks of ``s`` give at once: a place of P of rank ρ is above ρ - 1 others::
+a sum that the ranks of ``u`` give at once, since a place of rank R is above R - 1 others::
 
-    AUC = (Σ_{p ∈ P} ρ_p - |P| (|P| + 1) / 2) / (|P| |Q|)                       (auc-ranks)
+    AUC = (Σ_{p ∈ P} R_p - |P| (|P| + 1) / 2) / (|P| |Q|)                       (auc)
 
-A linear probe is a vector ``w`` and a number ``w_0``, fitted to standardised states ``s_n``::
+A linear probe is a vector ``w`` and a number ``w_0``, fitted to memories ``c_n`` that were brought
+to mean 0 and variance 1::
 
-    min Σ_n (y_n - w · s_n - w_0)² + λ w · w                                    (probe)
+    min Σ_n (y_n - w · c_n - w_0)² + λ w · w                                    (probe)
 
 To ask what a unit does, hold it. With ``m`` 1 at the units that are held and 0 elsewhere, the
 memory after a step is, before it is read::
 
-    c' ← (1 - m) ∘ c' + m ∘ v,   h' = o ∘ tanh(c')                              (clamp)
+    c' ← (1 - m) ∘ c' + m ∘ v,  h' = o ∘ tanh(c')                               (clamp)
 
 What a step listens to is a gradient: for one number ``q`` computed after step t, and the vector
-``x_s`` that stands for the symbol read at step s, to first order in a change ``u`` of it::
+``x_s`` that stands for the symbol read at step s, to first order in a change of it::
 
-    q(x_s + u) ≈ q(x_s) + dx_s · u,   dx_s = (∂q/∂x_s)ᵀ                         (first-order)
+    q(x_s + Δx) ≈ q(x_s) + dx_s · Δx,  dx_s = (∂q/∂x_s)ᵀ                        (first-order)
 """
 
 import re
@@ -115,14 +116,14 @@ def auc(scores: Array, holds: NDArray[np.bool_]) -> Array:
     Parameters
     ----------
     scores : Array
-        Values of U units, ``(N, U)``.
+        Values of the units, ``(N, H)``.
     holds : Array of bool
         Where it holds, ``(N,)``: somewhere, and somewhere not.
 
     Returns
     -------
     Array
-        Area under the ROC curve of every unit, ``(U,)``.
+        Area under the ROC curve of every unit, ``(H,)``.
 
     Examples
     --------
@@ -133,12 +134,12 @@ def auc(scores: Array, holds: NDArray[np.bool_]) -> Array:
 
     P, Q = holds.sum(), (~holds).sum()
     ranks = rankdata(scores, axis=0)
-    result: Array = (ranks[holds].sum(axis=0) - P * (P + 1) / 2) / (P * Q)  # (auc-ranks)
+    result: Array = (ranks[holds].sum(axis=0) - P * (P + 1) / 2) / (P * Q)  # (auc)
     return result
 
 
 def correlation(scores: Array, values: Array) -> Array:
-    """Pearson's r of every column of scores ``(N, U)`` with values ``(N,)``, 0 for a constant."""
+    """Pearson's r of every column of scores ``(N, H)`` with values ``(N,)``, 0 for a constant."""
     scores, values = scores - scores.mean(axis=0), values - values.mean()
     size = np.sqrt((scores * scores).sum(axis=0) * (values * values).sum())
     r: Array = np.divide(values @ scores, size, out=np.zeros(scores.shape[1]), where=size > 0)
@@ -146,7 +147,7 @@ def correlation(scores: Array, values: Array) -> Array:
 
 
 def score(scores: Array, mark: Array) -> Array:
-    """How well every column tells a mark: its AUC, or r if the mark is a number, ``(U,)``."""
+    """How well every column tells a mark: its AUC, or r if the mark is a number, ``(H,)``."""
     return auc(scores, mark) if mark.dtype == bool else correlation(scores, mark)
 
 
