@@ -34,6 +34,8 @@ class Draw(NamedTuple):
     seed: tuple[int, ...]  # of what is observed
     want: Any
     got: Called
+    want_seen: Any  # what of the two is compared
+    got_seen: Any
 
 
 @contextmanager
@@ -59,11 +61,18 @@ def behave(function: Function, args: tuple[Any, ...]) -> Called:
             return Called(None, args, {"type": type(error).__name__, "message": str(error)[:500]})
 
 
-def observed(draw: Draw, result: Any) -> Any:
+class Unobservable:
+    """In place of what would be compared, of a result that has not got it."""
+
+
+def observe(part: Part, seed: tuple[int, ...], result: Any) -> Any:
     """What of a result is compared."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return draw.part.observe(result, np.random.default_rng(draw.seed))
+        try:
+            return part.observe(result, np.random.default_rng(seed))
+        except Exception:
+            return Unobservable()
 
 
 def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) -> Iterator[Draw]:
@@ -76,4 +85,7 @@ def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) ->
             raise Lost("missing", "there is no such function: no cell defines it")
         if got.error is not None and got.error["type"] == TOO_LONG:
             raise Lost("too long", inert.one_line(got.error["message"]))
-        yield Draw(part, args, (*seed, k, 1), want, got)
+        key = (*seed, k, 1)
+        yield Draw(
+            part, args, key, want, got, observe(part, key, want), observe(part, key, got.result)
+        )

@@ -131,13 +131,26 @@ def read_exactly(fd: int, n: int) -> bytes:
     return b"".join(parts)
 
 
-def main(replies: int) -> None:
+class Masked:
+    """Says of some modules that they are not there, which is also true of their files."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """Refuse a name, or leave it to the finders after this one."""
+        if name in self.names:
+            raise ModuleNotFoundError(f"{name} is no part of this assignment", name=name)
+
+
+def main(replies: int, masked: list[str]) -> None:
     """Answer requests until there are no more."""
     requests = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     notebook = Notebook()
     sys.path.insert(0, "")
+    sys.meta_path.insert(0, Masked(masked))
 
     def reply(header: wire.Json, blobs: list[bytes]) -> None:
         for stream in (sys.stdout, sys.stderr):

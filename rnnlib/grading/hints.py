@@ -6,9 +6,9 @@ several the one counts that agrees on most draws of the whole function, whole re
 those, the first in the table.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rnnlib.grading.calls import Draw, behave, observed
+from rnnlib.grading.calls import Draw, behave, observe
 from rnnlib.grading.compare import agree
 from rnnlib.grading.sandbox import Called
 from rnnlib.grading.table import Function, Graded
@@ -35,26 +35,30 @@ def recognise(graded: Graded, draws: list[Draw]) -> dict[str, str]:
     dict
         From the cell of a part to a hint. Parts that are right may have one as well.
     """
-    likeness = {
-        wrong: [alike(graded, draw, behave(wrong, draw.args)) for draw in draws]
-        for wrong in graded.misconceptions
-    }
+    known: dict[tuple[Function, int], Likeness] = {}
+
+    def like(wrong: Function, k: int) -> Likeness:
+        if (wrong, k) not in known:
+            known[wrong, k] = alike(graded, draws[k], behave(wrong, draws[k].args))
+        return known[wrong, k]
+
+    def rank(wrong: Function) -> tuple[int, int]:
+        """How much a misconception explains: whole results, then observed ones."""
+        all_ = [like(wrong, k) for k in range(len(draws))]
+        return sum(one.whole for one in all_), sum(one.observed for one in all_)
+
     found = {}
     for part in graded.parts:
         here = [k for k, draw in enumerate(draws) if draw.part is part]
         candidates = [
             wrong
-            for wrong, like in likeness.items()
-            if here and all(like[k].observed for k in here)
+            for wrong in graded.misconceptions
+            if here and all(like(wrong, k).observed for k in here)
         ]
         if candidates:
-            found[part.cell] = hint(max(candidates, key=lambda wrong: rank(likeness[wrong])))
+            best = candidates[0] if len(candidates) == 1 else max(candidates, key=rank)
+            found[part.cell] = hint(best)
     return found
-
-
-def rank(likeness: list[Likeness]) -> tuple[int, int]:
-    """How much a misconception explains: whole results, then observed ones."""
-    return sum(like.whole for like in likeness), sum(like.observed for like in likeness)
 
 
 def hint(wrong: Function) -> str:
@@ -71,20 +75,13 @@ def alike(graded: Graded, draw: Draw, ours: Called) -> Likeness:
     tolerance = graded.tolerance
     if not agree(list(theirs.args), list(ours.args), 0.0, nan=True):
         return Likeness(False, False)
-    whole = agree(theirs.result, ours.result, tolerance, nan=True)
-    return Likeness(whole or agree_observed(draw, theirs.result, ours.result, tolerance), whole)
+    if agree(theirs.result, ours.result, tolerance, nan=True):
+        return Likeness(True, True)
+    seen = observe(draw.part, draw.seed, ours.result)
+    return Likeness(agree(draw.got_seen, seen, tolerance, nan=True), False)
 
 
 def same_error(ours: Called, theirs: Called) -> bool:
-    """Are two exceptions of one type? Their words depend on how the step is written."""
+    """Are two exceptions the same, in type and words?"""
     assert ours.error and theirs.error
-    return bool(ours.error["type"] == theirs.error["type"])
-
-
-def agree_observed(draw: Draw, theirs: Any, ours: Any, tolerance: float) -> bool:
-    """Do two results agree in what of them is compared?"""
-    try:
-        got, want = observed(draw, theirs), observed(draw, ours)
-    except Exception:
-        return False
-    return agree(got, want, tolerance, nan=True)
+    return all(ours.error[key] == theirs.error[key] for key in ("type", "message"))

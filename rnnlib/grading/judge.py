@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnlib.grading import hints, inert
-from rnnlib.grading.calls import Call, Draw, Lost, make_draws, observed, standing_in
+from rnnlib.grading.calls import Call, Draw, Lost, Unobservable, make_draws, standing_in
 from rnnlib.grading.compare import agree, form, is_finite, unchanged
 from rnnlib.grading.table import Graded
 
@@ -50,10 +50,8 @@ def trouble(graded: Graded, draw: Draw) -> tuple[str, str]:
     if changed or len(after) != len(draw.args):
         which = ", ".join(changed) or "its arguments"
         return "changes an argument", f"it changes {which} in place, which belongs to the caller"
-    want = observed(draw, draw.want)
-    try:
-        got = observed(draw, result)
-    except Exception:
+    got, want = draw.got_seen, draw.want_seen
+    if isinstance(got, Unobservable):
         return "form", f"its result has a form that cannot be read: {form(result)}"
     if agree(got, want, graded.tolerance):
         return "", ""

@@ -29,7 +29,7 @@ from rnnlib.grading.seccomp import no_processes
 HERE = Path(__file__).resolve().parent
 START = (
     "import sys; sys.path.insert(0, {at!r}); "
-    "from rnnlib.grading.driver import main; main({replies})"
+    "from rnnlib.grading.driver import main; main({replies}, {masked})"
 )
 # Packages that answer an assignment, if they are installed; rnnlib is never there.
 FRAMEWORKS = ("torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "flax")
@@ -97,10 +97,15 @@ def isolation() -> list[str]:
     ).split()
 
 
+def masked(allowed: Sequence[str]) -> list[str]:
+    """Names that a student's code must not import."""
+    return sorted(set(FRAMEWORKS) - set(allowed))
+
+
 def hidden(allowed: Sequence[str]) -> list[Path]:
     """Installed packages that a student's code must not find."""
     sites = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    names = {"rnnlib", *FRAMEWORKS} - set(allowed)
+    names = {"rnnlib", *masked(allowed)}
     return [path for site in sites for name in sorted(names) if (path := Path(site, name)).is_dir()]
 
 
@@ -173,7 +178,13 @@ def command(
     ]:
         argv += ["--ro-bind", str(path), f"/grader/rnnlib/{name}"]
     argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
-    return [*argv, sys.executable, "-I", "-c", START.format(at="/grader", replies=replies)]
+    return [
+        *argv,
+        sys.executable,
+        "-I",
+        "-c",
+        START.format(at="/grader", replies=replies, masked=masked(allowed)),
+    ]
 
 
 # ----------------------------------------------------------------------- the process
@@ -230,7 +241,9 @@ class Sandbox:
         try:
             if unsafe_local:
                 self.folder = tempfile.TemporaryDirectory(prefix="unsafe-local-")
-                start = START.format(at=str(HERE.parents[1]), replies=replies_end)
+                start = START.format(
+                    at=str(HERE.parents[1]), replies=replies_end, masked=masked(allowed)
+                )
                 argv, cwd = [sys.executable, "-I", "-c", start], self.folder.name
                 env = environment(home=cwd)
                 for file in files:
@@ -295,10 +308,12 @@ class Sandbox:
 
     def close(self) -> None:
         """End the process, and all in its namespaces with it."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        for pid in (*children(self.process.pid), self.process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+                self.process.wait(1)  # bwrap ends, and reaps, when the first of its namespace does
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
         self.process.wait()
         assert self.process.stdin
         try:
@@ -456,6 +471,16 @@ class Sandbox:
             names = {int(s): s.name for s in signal.Signals}
             return f"its process was ended by {names.get(number, f'signal {number}')}"
         return f"its process ended, with exit status {status}"
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process of ours has started."""
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:
+        return []
 
 
 def read_error(header: wire.Json) -> wire.Json | None:

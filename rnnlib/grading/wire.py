@@ -15,8 +15,9 @@ import json
 import math
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from textwrap import dedent
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ class Unreadable(ValueError):
     """What came is no frame or no value."""
 
 
-class Opaque(NamedTuple):
+@dataclass(frozen=True)
+class Opaque:
     """A value that is not sent, by the name of its type."""
 
     type: str

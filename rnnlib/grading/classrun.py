@@ -1,0 +1,169 @@
+"""Grade a whole class: one submission is one task, and one process writes the gradebook.
+
+Each result is a file as soon as it is there, under the digest of what was handed in and of the
+assignment. A run that was killed goes on where it was: what has a file with the right digest is not
+graded again, and what is in the gradebook already is not entered again.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnnlib.grading.assignment import Assignment, read
+from rnnlib.grading.intake import Refused, find, read_bytes
+from rnnlib.grading.result import grade, to_json
+
+TRIES = 3  # of a task whose worker dies under it
+
+
+class Job(NamedTuple):
+    """One submission, in words that can be sent to another machine with the same folders."""
+
+    assignment: str
+    solutions: str
+    releases: str
+    student: str
+    folder: str
+    digest: str
+    unsafe_local: bool = False
+
+
+Outcome = dict[str, Any]  # a result as JSON, with its notebook and the digest of its job
+
+
+def jobs(
+    assignment: Assignment, solutions: Path, releases: Path, submitted: Path, unsafe_local: bool
+) -> list[Job]:
+    """One job for each student whose folder has something under the assignment's name."""
+    found = sorted(submitted.glob(f"*/{assignment.name}"))
+    return [
+        Job(
+            assignment.name,
+            str(solutions),
+            str(releases),
+            folder.parent.name,
+            str(folder),
+            digest(folder, assignment),
+            unsafe_local,
+        )
+        for folder in found
+    ]
+
+
+def digest(folder: Path, assignment: Assignment) -> str:
+    """Of what was handed in and of all that decides what it is worth."""
+    try:
+        content = read_bytes(find(folder, assignment.name))
+    except Refused as refused:
+        content = str(refused).encode()
+    return sha256(assignment.digest.encode() + content).hexdigest()
+
+
+def do(job: Job) -> Outcome:
+    """Grade one submission; runs in a worker."""
+    assignment = read(job.assignment, Path(job.solutions), Path(job.releases))
+    result = grade(Path(job.folder), assignment, job.student, unsafe_local=job.unsafe_local)
+    return {**to_json(result), "notebook": result.notebook, "digest": job.digest}
+
+
+def kept(job: Job, results: Path) -> Outcome | None:
+    """The outcome of a job in an earlier run, if there is one."""
+    try:
+        outcome: Outcome = json.loads((results / f"{job.student}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return outcome if outcome.get("digest") == job.digest else None
+
+
+def run_all(todo: Iterable[Job], make_executor: Callable[[], Executor]) -> Iterator[Outcome]:
+    """Do all jobs, in any order.
+
+    Parameters
+    ----------
+    todo : iterable of Job
+    make_executor : callable
+        Gives a :class:`concurrent.futures.Executor`; a new one is asked for if one breaks.
+
+    Yields
+    ------
+    dict
+        The outcome of each job.
+
+    Raises
+    ------
+    RuntimeError
+        If workers die again and again.
+    """
+    left = {job: 0 for job in todo}
+    while left:
+        with make_executor() as executor:
+            futures: dict[Future[Outcome], Job] = {executor.submit(do, job): job for job in left}
+            for future in as_completed(futures):
+                job = futures[future]
+                try:
+                    outcome = future.result()
+                except BrokenExecutor:
+                    left[job] += 1
+                    if left[job] == TRIES:
+                        raise RuntimeError(
+                            f"a worker died {TRIES} times, with {job.student}'s among its tasks"
+                        ) from None
+                    continue
+                except BaseException:
+                    executor.shutdown(wait=False, cancel_futures=True)
+                    raise
+                del left[job]
+                yield outcome
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """Distribution of the scores, failures by part, and who needs a look.
+
+    Parameters
+    ----------
+    outcomes : list of dict
+
+    Returns
+    -------
+    str
+    """
+    if not outcomes:
+        return "Nothing was handed in."
+    points = outcomes[0]["points"]
+    scores = [outcome["score"] for outcome in outcomes]
+    lines = [f"{len(scores)} submissions, mean {sum(scores) / len(scores):.1f} of {points:g}"]
+    tenths = Counter(min(int(10 * score / points), 9) for score in scores)
+    most = max(tenths.values())
+    for tenth in range(10):
+        low, high = points * tenth / 10, points * (tenth + 1) / 10
+        bar = "█" * round(40 * tenths[tenth] / most)
+        lines.append(f"  {low:5.0f} - {high:3.0f}  {tenths[tenth]:5d}  {bar}".rstrip())
+    verdicts = [v for outcome in outcomes for v in outcome["verdicts"]]
+    failed = Counter(v["cell"] for v in verdicts if not v["passed"])
+    if failed:
+        lines.append("Failures by part:")
+        for cell, n in failed.most_common():
+            why = Counter(v["problem"] for v in verdicts if v["cell"] == cell and v["problem"])
+            words = ", ".join(f"{problem} {m}" for problem, m in why.most_common())
+            lines.append(f"  {n:5d}  {cell} ({words})")
+    look = [outcome for outcome in outcomes if outcome["needs_a_look"] or outcome["notes"]]
+    if look:
+        lines.append("Who needs a look:")
+        lines += [f"  {outcome['student']}: {why_look(outcome)}" for outcome in look]
+    return "\n".join(lines)
+
+
+def why_look(outcome: Outcome) -> str:
+    """Why a person should see a submission."""
+    odd = [v["says"] for v in outcome["verdicts"] if v["problem"] in ("dies", "too long")]
+    return "; ".join(dict.fromkeys([outcome["refused"] or "", *odd, *outcome["notes"]])).strip("; ")
+
+
+def workers() -> int:
+    """How many submissions are graded at a time by default: one for each processor."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,119 @@
+"""Results into nbgrader's gradebook and folders, as `nbgrader autograde` would leave them.
+
+One process writes. Storing a result twice leaves what storing it once does; a score that a person
+gave stays.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from sqlalchemy.exc import SAWarning
+
+
+def store(
+    gradebook: Gradebook,
+    assignment: str,
+    student: str,
+    notebook: dict[str, Any],
+    handed_in: datetime | None,
+    config: Any = None,
+) -> None:
+    """Enter one result in the gradebook.
+
+    Parameters
+    ----------
+    gradebook : nbgrader.api.Gradebook
+        Which knows the assignment.
+    assignment, student : str
+    notebook : dict
+        With verdicts as outputs, from which nbgrader reads the scores.
+    handed_in : datetime or None
+        When, in UTC, if that is known.
+    config : traitlets.config.Config, optional
+        That may name a plug-in for late penalties.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader makes rows before it adds them
+        enter(gradebook, assignment, student, notebook, handed_in, config)
+
+
+def enter(
+    gradebook: Gradebook,
+    assignment: str,
+    student: str,
+    notebook: dict[str, Any],
+    handed_in: datetime | None,
+    config: Any,
+) -> None:
+    """As :func:`store`."""
+    gradebook.update_or_create_student(student)
+    when = {"timestamp": handed_in} if handed_in else {}
+    submission = gradebook.update_or_create_submission(assignment, student, **when)
+    cells = nbformat.from_dict(notebook).cells
+    for cell in cells:
+        if is_grade(cell):
+            name = cell.metadata.nbgrader.grade_id
+            grade = gradebook.find_grade(name, assignment, assignment, student)
+            grade.auto_score, _ = determine_grade(cell)
+            by_hand = grade.manual_score is not None or grade.auto_score is None
+            grade.needs_manual_grade = by_hand
+        if is_solution(cell):
+            name = cell.metadata.nbgrader.grade_id
+            comment = gradebook.find_comment(name, assignment, assignment, student)
+            blank = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+            comment.auto_comment = "No response." if blank else None
+    gradebook.db.commit()
+    if submission.total_seconds_late > 0:
+        url = str(gradebook.engine.url.render_as_string(hide_password=False))
+        about = {"notebook": assignment, "assignment": assignment, "student": student}
+        AssignLatePenalties(config=config).preprocess(
+            nbformat.from_dict(notebook), {"nbgrader": {**about, "db_url": url}}
+        )
+
+
+def stored(gradebook: Gradebook, assignment: str) -> set[str]:
+    """Students whose results for an assignment are in the gradebook.
+
+    Parameters
+    ----------
+    gradebook : nbgrader.api.Gradebook
+    assignment : str
+
+    Returns
+    -------
+    set of str
+    """
+    found = (
+        gradebook.db.query(SubmittedAssignment.student_id)
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+        .filter(SubmittedAssignment.name == assignment, Grade.auto_score.isnot(None))
+        .distinct()
+    )
+    return {student for (student,) in found}
+
+
+def write(path: Path, content: Any) -> None:
+    """Write JSON so that the file is there as a whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file is replaced, even one that may only be read.
+    content : object
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.chmod(name, 0o644)
+    os.replace(name, path)
