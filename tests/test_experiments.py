@@ -216,40 +216,106 @@ def test_a_gate_s_bias_is_the_sum_of_two():
 def test_the_full_variant_is_torch_s_lstm():
     torch.manual_seed(0)
     ours, theirs = lstm_ablation.Variant("full", 3, 5), torch.nn.LSTM(3, 5)
-    names = {"weight_ih": ours.x.weight, "weight_hh": ours.h.weight, "bias_ih": ours.x.bias}
-    for name, value in names.items():
-        networks.weights(theirs, name).copy_(value)
+    for name, value in {"ih": ours.W_x, "hh": ours.W_h}.items():
+        networks.weights(theirs, f"weight_{name}").copy_(value[0].T)
+    networks.weights(theirs, "bias_ih").copy_(ours.b[0, 0])
     networks.weights(theirs, "bias_hh").zero_()
     xs = torch.randn(7, 2, 3)
-    torch.testing.assert_close(ours(xs)[0], theirs(xs)[0])
+    torch.testing.assert_close(ours(xs)[:, 0], theirs(xs)[0])
 
 
-VARIANTS = inspect.signature(lstm_ablation.measure).parameters["variants"].default
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", lstm_ablation.VARIANTS)
 def test_a_variant_changes_what_its_name_says(variant):
     """Against one plain formula with everything in it, at random weights."""
     torch.manual_seed(1)
-    D, H, T, B = 3, 4, 6, 2
-    layer = lstm_ablation.Variant(variant, D, H)
+    D, H, T, B, N = 3, 4, 6, 2, 2
+    layer = lstm_ablation.Variant(variant, D, H, N)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
-    letters = {"coupled": "fgo", "no input gate": "fgo", "no forget gate": "igo"}
+    letters = {"coupled": "igo", "no input gate": "fgo", "no forget gate": "igo"}
     letters = letters.get(variant, "ifg" if variant == "no output gate" else "ifgo")
-    xs, h, c, hs = torch.randn(T, B, D), torch.zeros(B, H), torch.zeros(B, H), []
+    peep = torch.zeros(N, 3, 1, H) if layer.W_c is None else layer.W_c
+    xs, h, c, hs = torch.randn(T, B, D), torch.zeros(N, B, H), torch.zeros(N, B, H), []
     for x in xs:
-        a = dict(zip(letters, (layer.x(x) + layer.h(h)).chunk(len(letters), 1), strict=True))
-        peep = layer.peep if layer.peep is not None else torch.zeros(3, H)
-        f = (a["f"] + peep[1] * c).sigmoid() if "f" in a else torch.ones(B, H)
-        i = (a["i"] + peep[0] * c).sigmoid() if "i" in a else torch.ones(B, H)
-        i = 1 - f if variant == "coupled" else i
+        a = (x @ layer.W_x + h @ layer.W_h + layer.b).chunk(len(letters), -1)
+        a = dict(zip(letters, a, strict=True))
+        i = (a["i"] + peep[:, 0] * c).sigmoid() if "i" in a else torch.ones(N, B, H)
+        f = (a["f"] + peep[:, 1] * c).sigmoid() if "f" in a else torch.ones(N, B, H)
+        f = 1 - i if variant == "coupled" else f
         g = a["g"] if variant == "no input activation" else a["g"].tanh()
         c = f * c + i * g
-        o = (a["o"] + peep[2] * c).sigmoid() if "o" in a else torch.ones(B, H)
+        o = (a["o"] + peep[:, 2] * c).sigmoid() if "o" in a else torch.ones(N, B, H)
         h = o * (c if variant == "no output activation" else c.tanh())
         hs.append(h)
-    torch.testing.assert_close(layer(xs)[0], torch.stack(hs), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(layer(xs), torch.stack(hs), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["full", "coupled", "no input gate", "peepholes"])
+def test_a_fresh_gate_is_as_open_as_its_bias_says(variant):
+    layer = lstm_ablation.Variant(variant, 2, 3, N=2)
+    layer.begin(1, forget=1.0, input=-2.0)
+    _, _, i, f, _ = next(layer.states(torch.zeros(1, 4, 2)))
+    forget, half = torch.tensor(1.0).sigmoid(), torch.full((4, 3), 0.5)
+    torch.testing.assert_close(f[0], half)
+    torch.testing.assert_close(f[1], forget.expand(4, 3))
+    started = {"coupled": 1 - forget, "no input gate": torch.tensor(1.0)}
+    want = started.get(variant, torch.tensor(-2.0).sigmoid())
+    torch.testing.assert_close(i[1], want.expand(4, 3))
+
+
+@pytest.mark.parametrize("name", ["reber", "adding"])
+@pytest.mark.parametrize("variant", ["full", "peepholes"])
+def test_copies_learn_side_by_side_as_each_would_alone(name, variant):
+    """And as torch's own Adam and clipping teach it."""
+    task = lstm_ablation.adding(8) if name == "adding" else lstm_ablation.reber()
+    rates, checks = torch.tensor([3e-3, 3e-2]), [3, 6]
+    data = [task.draw(np.random.default_rng([0, n]), 5) for n in range(6)]
+    test = task.draw(np.random.default_rng(9), 7)
+    copies = lstm_ablation.Network(0, variant, task.D, 4, task.V, N=2)
+    got = lstm_ablation.teach(copies, iter(data), rates, checks, task.loss, test)
+    for copy, rate in enumerate(rates.tolist()):
+        alone = lstm_ablation.Network(0, variant, task.D, 4, task.V)
+        history = networks.teach(
+            alone,
+            iter(data),
+            steps=6,
+            validate=lambda module: float(task.loss(module, test)[0]),
+            lr=rate,
+            every=3,
+            loss=lambda module, batch: task.loss(module, batch)[0],
+        )
+        np.testing.assert_allclose(got[:, copy], history.validation, rtol=1e-5)
+
+
+class Knowing(torch.nn.Module):
+    """Gives each symbol that may follow the same logit, with or without the one to remember."""
+
+    def __init__(self, remembers):
+        super().__init__()
+        self.remembers = remembers
+
+    def forward(self, xs):
+        logits = torch.full((xs.shape[0], 1, *xs.shape[1:]), -50.0)
+        for b in range(xs.shape[1]):
+            for t in range(xs.shape[0]):
+                string = "".join(tasks.ALPHABET[n] for n in xs[: t + 1, b].argmax(-1))
+                try:
+                    legal = tasks.next_symbols(tasks.EMBEDDED, string)
+                except ValueError:  # padding
+                    continue
+                if not self.remembers and string[-1] == "E":
+                    legal = "TP"
+                for symbol in legal:
+                    logits[t, 0, b, tasks.ALPHABET.index(symbol)] = 0
+        return logits
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_the_scale_of_reber_is_what_the_grammar_costs(remembers):
+    task = lstm_ablation.reber()
+    test = task.draw(np.random.default_rng(4), 30)
+    loss = float(task.loss(Knowing(remembers), test)[0])
+    assert loss == pytest.approx(task.scale(test)[0 if remembers else 1], rel=1e-5)
 
 
 def test_variants_are_matched_in_weights():
@@ -257,7 +323,7 @@ def test_variants_are_matched_in_weights():
         return sum(p.numel() for p in lstm_ablation.Variant(variant, 7, units).parameters())
 
     full = count("full", 16)
-    for variant in VARIANTS:
+    for variant in lstm_ablation.VARIANTS:
         assert abs(count(variant, lstm_ablation.matched(variant, 7, 16)) / full - 1) < 0.06
 
 
