@@ -98,19 +98,14 @@ LAYERS: dict[str, tuple[str, str | tuple[str, ...]]] = {
 VARIABLE = "RNNLIB_DOCTOR"
 
 
-def examine(unsafe_local: bool = False) -> list[Finding]:
+def examine() -> list[Finding]:
     """Try all layers.
-
-    Parameters
-    ----------
-    unsafe_local : bool, optional
-        Try a plain process in place of a sandbox, which shows that the tries are real ones.
 
     Returns
     -------
     list of Finding
     """
-    findings = [] if unsafe_local else tools()
+    findings = tools()
     if not all(finding.holds for finding in findings):
         return findings
     limits = Limits(cell=20)
@@ -118,7 +113,7 @@ def examine(unsafe_local: bool = False) -> list[Finding]:
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            Sandbox(limits, time.monotonic() + 120, unsafe_local=unsafe_local) as sandbox,
+            Sandbox(limits, time.monotonic() + 120) as sandbox,
         ):
             secret = Path(folder, "secret")
             secret.write_text("of the host")
@@ -141,7 +136,7 @@ def examine(unsafe_local: bool = False) -> list[Finding]:
         findings.append(Finding("start", False, str(error)))
     finally:
         del os.environ[VARIABLE]
-    return [*findings, stubborn(unsafe_local), orphan(unsafe_local)]
+    return [*findings, stubborn(), orphan()]
 
 
 def tools() -> list[Finding]:
@@ -150,11 +145,11 @@ def tools() -> list[Finding]:
     return [Finding("bubblewrap and prlimit", not reason, reason or shutil.which("bwrap") or "")]
 
 
-def stubborn(unsafe_local: bool) -> Finding:
+def stubborn() -> Finding:
     """Does a loop that swallows what interrupts it come to an end?"""
     start = time.monotonic()
     loop = "import signal; signal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
-    with Sandbox(Limits(cell=1, grace=1), start + 60, unsafe_local=unsafe_local) as sandbox:
+    with Sandbox(Limits(cell=1, grace=1), start + 60) as sandbox:
         try:
             sandbox.run("loop", loop)
         except Dead as dead:
@@ -162,9 +157,9 @@ def stubborn(unsafe_local: bool) -> Finding:
     return Finding("time, for a loop that does not stop", False, "it came back")
 
 
-def orphan(unsafe_local: bool) -> Finding:
+def orphan() -> Finding:
     """Is the sandbox's process gone when the sandbox is closed?"""
-    with Sandbox(Limits(), time.monotonic() + 60, unsafe_local=unsafe_local) as sandbox:
+    with Sandbox(Limits(), time.monotonic() + 60) as sandbox:
         pid = sandbox.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
         below = [int(child) for child in children.read_text().split()] if children.exists() else []

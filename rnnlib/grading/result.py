@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from rnnlib.grading import inert
 from rnnlib.grading.assignment import Assignment, is_check, tags
-from rnnlib.grading.calls import Call
+from rnnlib.grading.calls import Call, Lost
 from rnnlib.grading.intake import Intake, Step, steps, take
 from rnnlib.grading.judge import Verdict, complaint, judge
 from rnnlib.grading.sandbox import Called, Ran
-from rnnlib.grading.session import Session, time_left
+from rnnlib.grading.session import ENDED, Session, time_left
 
 TEXT = 10_000  # characters that are kept of what a cell prints
 
@@ -136,9 +136,18 @@ def caller(session: Session, name: str) -> Call:
     """Calls of one function in a session."""
 
     def call(args: tuple[Any, ...]) -> Called:
-        return session.call(name, args)
+        called = session.call(name, args)
+        error = session.ran[name].error if name in session.ran else None
+        if called.missing and error:
+            raise Lost("missing", f"there is no such function: when its cell ran, {why(error)}")
+        return called
 
     return call
+
+
+def why(error: Mapping[str, Any]) -> str:
+    """Why a cell did not come to its end."""
+    return inert.one_line(error["message"]) if error["type"] == ENDED else complaint(error)
 
 
 def stand_in(name: str, function: Any) -> Step:
@@ -171,7 +180,7 @@ def printed(ran: Ran) -> str:
     """What a cell printed, and the exception that ended it."""
     text = inert.plain(ran.text, TEXT)
     if ran.error:
-        text += f"\n{'Running this cell: ' + complaint(ran.error)}\n"
+        text += f"\nWhen this cell ran, {why(ran.error)}.\n"
     return text.lstrip("\n")
 
 

@@ -13,6 +13,7 @@ from rnnlib.grading.calls import Lost
 from rnnlib.grading.intake import Step
 from rnnlib.grading.sandbox import Called, Dead, Ran, Sandbox, TimeIsUp
 
+ENDED = "Ended"  # in place of an exception, of a cell that took the process with it
 STARTS = 6  # of sandboxes for one notebook
 
 
@@ -93,7 +94,7 @@ class Session:
             self.ran[step.cell] = sandbox.run(step.cell, step.source, names)
         except Dead as dead:
             self.deadly[step.cell] = str(dead)
-            self.ran[step.cell] = Ran("", {"type": "Ended", "message": str(dead), "place": None})
+            self.ran[step.cell] = Ran("", {"type": ENDED, "message": str(dead), "place": None})
             self.close()
             return False
         return True

@@ -1,0 +1,97 @@
+"""Verdicts, from functions that run in this process."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import NAME, ROOT, assignment
+
+from rnnlib.grading import mutants
+from rnnlib.grading.compare import agree, form
+from rnnlib.grading.judge import judge
+from rnnlib.grading.result import report
+from rnnlib.grading.table import load
+
+ELMAN = assignment().graded[0]
+
+
+def verdict(function: Any) -> Any:
+    (one,) = judge(ELMAN, (1,), partial(mutants.through_frames, function))
+    return one
+
+
+@pytest.mark.parametrize("graded", assignment().graded, ids=lambda graded: graded.name)
+def test_the_matrix_holds(graded: Any) -> None:
+    wrong = [row for row in mutants.matrix((graded,), seed=7) if not row.holds]
+    assert wrong == []
+
+
+def test_a_row_that_should_not_be_is_found() -> None:
+    broken = ELMAN._replace(misconceptions=ELMAN.alternatives, alternatives=ELMAN.misconceptions)
+    kinds = {row.kind for row in mutants.matrix((broken,)) if not row.holds}
+    assert kinds == {"misconception", "alternative"}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_no_number_that_is_not_right_scores(bad: float) -> None:
+    one = verdict(lambda W_x, W_h, b, x, h: np.full_like(h, bad))
+    assert one.score == 0
+    assert one.problem == ("differs" if np.isfinite(bad) else "not finite")
+
+
+def test_an_object_that_equals_everything_equals_nothing() -> None:
+    class Equal:
+        __array__ = None
+        __eq__ = lambda self, other: True  # noqa: E731
+        __hash__ = None  # type: ignore[assignment]
+
+    assert verdict(lambda *args: Equal()).problem == "form"
+
+
+def test_a_report_holds_no_expected_value() -> None:
+    rng = np.random.default_rng(0)
+    one = verdict(lambda W_x, W_h, b, x, h: rng.normal(size=h.shape))
+    numbers = [c for c in report(one) if c == "."]
+    assert one.score == 0 and len(numbers) < 4
+
+
+def test_what_a_function_raises_is_told_in_one_line() -> None:
+    def raises(*args: Any) -> Any:
+        raise ValueError("a\n\x1b[31mb" + 1000 * "c")
+
+    one = verdict(raises)
+    assert one.problem == "raises"
+    assert "ValueError: a b" in one.says and len(one.says) < 600 and "\x1b" not in one.says
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "same"),
+    [
+        (np.ones(3), np.ones(3), True),
+        ([1, 1, 1], np.ones(3), True),
+        (np.ones((3, 1)), np.ones(3), False),
+        (1.0, np.ones(1), False),
+        (np.nan, np.nan, False),
+        (1.0, np.inf, False),
+        (np.inf, np.inf, True),
+        ((1, 2), np.array([1, 2]), False),
+        ([1, 2], (1, 2), True),
+        (True, 1, True),
+        ("1", 1, False),
+        (None, 0, False),
+        ([[1], [1, 2]], np.ones((2, 2)), False),
+        (1 + 1e-7, 1.0, True),
+        (1 + 1e-3, 1.0, False),
+    ],
+)
+def test_agreement(got: Any, want: Any, same: bool) -> None:
+    assert agree(got, want, 1e-5) is same
+    assert form(got) and form(want)
+
+
+def test_the_table_of_another_folder_is_not_this_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^folder: got"):
+        load(tmp_path / NAME)
+    assert (ROOT / "solutions" / NAME / "checks.py").is_file()
