@@ -1,4 +1,7 @@
-"""Grading: what an assignment asks for, and what its points hang on.
+"""Grading that does not trust the student's code: ``python -m rnnlib.grading --help``.
 
-:mod:`rnnlib.grading.table` is the form in which the ``checks.py`` of each assignment says it.
+What was handed in is rebuilt from the release (:mod:`rnnlib.grading.intake`), its cells run in a
+sandbox (:mod:`rnnlib.grading.sandbox`), and its functions are called on fresh inputs and judged in
+this process (:mod:`rnnlib.grading.judge`), by the ``checks.py`` of the assignment, whose form is
+:mod:`rnnlib.grading.table`. :mod:`rnnlib.grading.plugin` makes nbgrader do all of this.
 """

@@ -4,7 +4,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,8 @@ class Lost(Exception):
         self.problem, self.says = problem, says
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """Fresh arguments, what is right for them, and what the student's function made of them."""
 
     part: Part
@@ -34,8 +37,16 @@ class Draw(NamedTuple):
     seed: tuple[int, ...]  # of what is observed
     want: Any
     got: Called
-    want_seen: Any  # what of the two is compared
-    got_seen: Any
+
+    @cached_property
+    def want_seen(self) -> Any:
+        """What of the right result is compared."""
+        return observe(self.part, self.seed, self.want)
+
+    @cached_property
+    def got_seen(self) -> Any:
+        """What of the student's result is compared."""
+        return observe(self.part, self.seed, self.got.result)
 
 
 @contextmanager
@@ -85,7 +96,4 @@ def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) ->
             raise Lost("missing", "there is no such function: no cell defines it")
         if got.error is not None and got.error["type"] == TOO_LONG:
             raise Lost("too long", inert.one_line(got.error["message"]))
-        key = (*seed, k, 1)
-        yield Draw(
-            part, args, key, want, got, observe(part, key, want), observe(part, key, got.result)
-        )
+        yield Draw(part, args, (*seed, k, 1), want, got)
