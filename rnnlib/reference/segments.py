@@ -2,17 +2,17 @@ r"""A long sequence in segments: one recurrence within each, a slower one over t
 
 The segments, of K steps each, are read from a zero state, independently of one another; the last
 hidden state of a segment is its summary, and the slow cell reads the summaries in order (El Hihi &
-Bengio 1996). With ``x_{c,k}`` input k of segment c, and ``h``, ``g`` the hidden parts of the states
-``s`` of the fast and ``r`` of the slow cell::
+Bengio 1996). With ``x_{c,k}`` input k of segment c, ``s`` and ``q`` the states of the fast and the
+slow cell, and ``h`` the hidden part of ``s``::
 
     s_{c,k} = fast(x_{c,k}, s_{c,k-1}),  s_{c,0} = 0,  k = 1 ... K   (segments)
-    r_c = slow(h_{c,K}, r_{c-1}),        c = 1 ... T / K             (summaries)
+    q_c = slow(h_{c,K}, q_{c-1}),        c = 1 ... T / K             (summaries)
 
 and back: what a summary is told by the slow cell is all that its segment hears of the loss::
 
-    dh_{c,K} = (∂r_c/∂h_{c,K})ᵀ δ_c                                  (summaries-backward)
+    dh_{c,K} = (∂q_c/∂h_{c,K})ᵀ δ_c                                  (summaries-backward)
 
-with ``δ_c`` the adjoint of ``r_c``. No path from an input to the last state is longer than
+with ``δ_c`` the adjoint of ``q_c``. No path from an input to the last state is longer than
 ``K + T / K`` steps.
 """
 
@@ -85,8 +85,8 @@ def forward(
     zero = fast.zero_state(params.fast, T // K * B)
     _, last, fast_caches = bptt.forward(fast, params.fast, side_by_side, zero)  # (segments)
     summaries = last.h.reshape(T // K, B, -1)
-    gs, state, slow_caches = bptt.forward(slow, params.slow, summaries, state)  # (summaries)
-    return gs, state, Cache(fast_caches, slow_caches, last)
+    hs, state, slow_caches = bptt.forward(slow, params.slow, summaries, state)  # (summaries)
+    return hs, state, Cache(fast_caches, slow_caches, last)
 
 
 def backward(
@@ -94,7 +94,7 @@ def backward(
     slow: Cell[Any, Any, Any],
     params: Params,
     cache: Cache,
-    dgs: Array,
+    dhs: Array,
     dstate: Any,
 ) -> tuple[Params, Array, Any]:
     """Carry gradients back over the summaries, then into all segments at once.
@@ -105,7 +105,7 @@ def backward(
         As for :func:`forward`.
     cache : Cache
         What it kept.
-    dgs : Array
+    dhs : Array
         Gradient that the loss sends into each hidden state of the slow cell, ``(T / K, B, H)``.
     dstate : State
         Gradient with respect to the state of the slow cell after the last segment.
@@ -124,11 +124,11 @@ def backward(
     ValueError
         If a shape or dtype is not as stated.
     """
-    dslow, dsummaries, dstate = bptt.backward(slow, params.slow, cache.slow, dgs, dstate)
+    dslow, dsummaries, dstate = bptt.backward(slow, params.slow, cache.slow, dhs, dstate)
     K, last = len(cache.fast), cache.last
     dlast = zeros_like(last)._replace(h=dsummaries.reshape(last.h.shape))  # (summaries-backward)
-    dhs = np.zeros((K, *last.h.shape))
-    dfast, dxs, _ = bptt.backward(fast, params.fast, cache.fast, dhs, dlast)
+    none = np.zeros((K, *last.h.shape))
+    dfast, dxs, _ = bptt.backward(fast, params.fast, cache.fast, none, dlast)
     C, B = dsummaries.shape[:2]
     dxs = dxs.reshape(K, C, B, -1).swapaxes(0, 1).reshape(C * K, B, -1)
     return Params(dfast, dslow), dxs, dstate
