@@ -22,7 +22,7 @@ memory after a step is, before it is read::
 What a step listens to is a gradient: for one number ``q`` computed after step t, and the vector
 ``x_s`` that stands for the symbol read at step s, to first order in a change of it::
 
-    q(x_s + Δx) ≈ q(x_s) + dx_s · Δx,  dx_s = (∂q/∂x_s)ᵀ                        (first-order)
+    q(x_s + Δx) ≈ q(x_s) + dx_s · Δx,  dx_s = (dq/dx_s)ᵀ                        (first-order)
 """
 
 import re
