@@ -42,7 +42,7 @@ VARIANTS = (
     "peepholes",
 )
 STARTED = ("full", "coupled")  # variants that are begun in several ways
-SEEDS = 7
+SEEDS = 10
 QUICK = {
     "H": 3,
     "checks": (1, 2),
