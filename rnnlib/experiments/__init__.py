@@ -8,6 +8,8 @@ An experiment is a module with a docstring that says the question, the predictio
 measured; ``SEEDS``, how many; ``QUICK``, settings that make it short; and
 ``measure(seed, **settings)``, which gives numbers and arrays by name. The command calls it once per
 seed and stacks what it gives.
+What the first seed gives under the name ``arrays``, arrays by name, is kept in
+``book/results/NAME.npz``, such as trained weights; see :mod:`rnnlib.characters`.
 """
 
 import json
