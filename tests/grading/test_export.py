@@ -20,9 +20,10 @@ NAMES = {
 SCORES = {"u1": 87.5, "u2": 100.0, "u3": 0.0, "u4": 33.333333}
 
 
-@pytest.fixture
-def gradebook(tmp_path):
-    with warnings.catch_warnings(), Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+@pytest.fixture(scope="module")
+def gradebook(tmp_path_factory):
+    path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    with warnings.catch_warnings(), Gradebook(f"sqlite:///{path}") as book:
         warnings.simplefilter("ignore", SAWarning)  # nbgrader makes rows before it adds them
         for name in ("01-forward", "=02"):
             book.add_assignment(name)
