@@ -551,7 +551,7 @@ def _bar(steps: range, shown: bool) -> Iterable[int]:
     if not shown or os.environ.get("CI") or not sys.stderr.isatty():
         return steps
     try:
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
     except ImportError:
         return steps
     bar: Iterable[int] = tqdm(steps, initial=steps.start - 1, total=steps.stop - 1, leave=False)
