@@ -123,15 +123,25 @@ def grade(args: argparse.Namespace) -> int:
             if stamp:
                 (path.parent / "timestamp.txt").write_text(stamp)
 
+        def enter_or_say(outcome: classrun.Outcome) -> None:
+            """What cannot be entered, such as a name that is no text, does not stop the others."""
+            try:
+                gradebook.write(results / f"{outcome['student']}.json", outcome)
+                enter(outcome)
+            except Exception as error:
+                book.db.rollback()
+                refused, note = result.fault(error)
+                outcome.update(refused=refused, needs_a_look=True, score=0)
+                outcome["notes"].append(note)
+
         for outcome in old:
             if outcome["student"] not in entered:
-                enter(outcome)
+                enter_or_say(outcome)
             outcomes.append(outcome)
         bar = tqdm(total=len(todo), initial=len(old), unit="submission", disable=None)
         with bar:
             for outcome in classrun.run_all(left, partial(pool, args.workers)):
-                gradebook.write(results / f"{outcome['student']}.json", outcome)
-                enter(outcome)
+                enter_or_say(outcome)
                 outcomes.append(outcome)
                 bar.update()
     outcomes.sort(key=lambda outcome: str(outcome["student"]))

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnlib.grading.assignment import Assignment, read
-from rnnlib.grading.intake import Refused, find, read_bytes
-from rnnlib.grading.result import grade, to_json
+from rnnlib.grading.inert import one_line
+from rnnlib.grading.intake import Refused, blank, find, read_bytes
+from rnnlib.grading.result import fault, grade, grade_intake, to_json
 
 TRIES = 3  # of a task whose worker dies under it
 
@@ -59,8 +60,8 @@ def digest(folder: Path, assignment: Assignment) -> str:
     """Of what was handed in and of all that decides what it is worth."""
     try:
         content = read_bytes(find(folder, assignment.name))
-    except Refused as refused:
-        content = str(refused).encode()
+    except (Refused, OSError) as refused:
+        content = str(refused).encode(errors="replace")
     return sha256(assignment.digest.encode() + content).hexdigest()
 
 
@@ -77,6 +78,8 @@ def kept(job: Job, results: Path) -> Outcome | None:
         outcome: Outcome = json.loads((results / f"{job.student}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
+    if any(verdict["problem"] == "not graded" for verdict in outcome.get("verdicts", ())):
+        return None  # whatever was in the way may be gone
     return outcome if outcome.get("digest") == job.digest else None
 
 
@@ -96,29 +99,43 @@ def run_all(todo: Iterable[Job], make_executor: Callable[[], Executor]) -> Itera
 
     Raises
     ------
-    RuntimeError
-        If workers die again and again.
+    Unavailable
+        If a sandbox does not start.
+
+    Notes
+    -----
+    A worker that dies may take all tasks of its executor with it, whose fault it was not. So a job
+    that was lost ``TRIES`` times is done once more, alone; what is lost alone is not graded.
     """
     left = {job: 0 for job in todo}
     while left:
+        suspects = [job for job, lost in left.items() if lost >= TRIES]
+        together = suspects[:1] or list(left)
         with make_executor() as executor:
-            futures: dict[Future[Outcome], Job] = {executor.submit(do, job): job for job in left}
+            futures: dict[Future[Outcome], Job] = {
+                executor.submit(do, job): job for job in together
+            }
             for future in as_completed(futures):
                 job = futures[future]
                 try:
                     outcome = future.result()
-                except BrokenExecutor:
+                except BrokenExecutor as error:
                     left[job] += 1
-                    if left[job] == TRIES:
-                        raise RuntimeError(
-                            f"a worker died {TRIES} times, with {job.student}'s among its tasks"
-                        ) from None
-                    continue
+                    if left[job] <= TRIES:
+                        continue
+                    outcome = lost(job, error)
                 except BaseException:
                     executor.shutdown(wait=False, cancel_futures=True)
                     raise
                 del left[job]
                 yield outcome
+
+
+def lost(job: Job, error: BaseException) -> Outcome:
+    """The outcome of a job whose worker dies whenever it does it."""
+    assignment = read(job.assignment, Path(job.solutions), Path(job.releases))
+    result = grade_intake(blank(assignment, *fault(error)), assignment, job.student)
+    return {**to_json(result), "notebook": result.notebook, "digest": job.digest}
 
 
 def summary(outcomes: list[Outcome]) -> str:
@@ -154,7 +171,7 @@ def summary(outcomes: list[Outcome]) -> str:
     look = [outcome for outcome in outcomes if outcome["needs_a_look"] or outcome["notes"]]
     if look:
         lines.append("Who needs a look:")
-        lines += [f"  {outcome['student']}: {why_look(outcome)}" for outcome in look]
+        lines += [f"  {one_line(outcome['student'])}: {why_look(outcome)}" for outcome in look]
     return "\n".join(lines)
 
 

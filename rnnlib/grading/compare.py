@@ -49,11 +49,8 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
         return isinstance(got, list) and agree(tuple(got), tuple(want), tolerance, nan)
     if isinstance(got, (tuple, dict, str, Opaque)) or got is None:
         return False
-    try:
-        got, want = np.asarray(got), np.asarray(want)
-    except ValueError:  # a list whose rows have different lengths
-        return False
-    if got.shape != want.shape or got.dtype.kind not in "biufc":
+    got, want = as_array(got), np.asarray(want)
+    if got is None or got.shape != want.shape or got.dtype.kind not in "biufc":
         return False
     same = got == want
     if nan:
@@ -63,6 +60,23 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
             got, want = got + 0.0, want + 0.0  # a difference of booleans is none of numbers
             same |= np.isfinite(want) & (np.abs(got - want) <= tolerance * (1 + np.abs(want)))
     return bool(np.all(same))
+
+
+def as_array(value: Any) -> Any:
+    """Numbers as an array; None of a list that holds anything else or is ragged."""
+    if holds_text(value):  # NumPy would make room for the longest at every place
+        return None
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def holds_text(value: Any) -> bool:
+    """Is there anything but numbers and arrays in a nesting of lists and tuples?"""
+    if isinstance(value, (list, tuple)):
+        return any(holds_text(v) for v in value)
+    return isinstance(value, (str, dict, Opaque)) or value is None
 
 
 def unchanged(before: Any, after: Any) -> bool:
@@ -111,11 +125,8 @@ def form(value: Any) -> str:
             *most, last = [form(v) for v in value] or ["nothing"]
             return "a tuple of " + " and ".join(filter(None, [", ".join(most), last]))
         case list():
-            try:
-                array = np.asarray(value)
-            except ValueError:
-                return f"a list of {len(value)}"
-            known = array.dtype.kind in "biufc"
+            array = as_array(value)
+            known = array is not None and array.dtype.kind in "biufc"
             return f"a list {array.shape}" if known else f"a list of {len(value)}"
     shape = np.shape(value)
     return f"an array {shape}" if shape else "a number"
@@ -128,5 +139,7 @@ def is_finite(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_finite(v) for v in value.values())
     if isinstance(value, (str, Opaque)) or value is None:
+        return True
+    if isinstance(value, int):  # of any length, which NumPy does not take
         return True
     return bool(np.all(np.isfinite(value)))

@@ -27,7 +27,7 @@ Cell = dict[str, Any]
 FILE_BYTES, CELLS, SOURCE = 20 << 20, 2000, 200_000
 GRADE_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 WRITTEN = ("code", "markdown")
-MERGE = re.compile(rb"^\s*\"?(<{7}|={7}|>{7})( |$)", re.MULTILINE)
+MERGE = re.compile(rb"^[ \t]*\"?(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 
 class Refused(Exception):
@@ -71,7 +71,12 @@ def take(folder: Path, assignment: Assignment) -> Intake:
         cells = parse(read_bytes(path))
         return Intake(rebuild(cells, assignment.release, notes), "", tuple(notes))
     except Refused as refused:
-        return Intake(copy.deepcopy(assignment.release), str(refused), tuple(notes))
+        return blank(assignment, str(refused), *notes)
+
+
+def blank(assignment: Assignment, refused: str, *notes: str) -> Intake:
+    """The release as it is, in place of what cannot be graded for this reason."""
+    return Intake(copy.deepcopy(assignment.release), refused, notes)
 
 
 # ------------------------------------------------------------------------- the file
@@ -83,7 +88,8 @@ def find(folder: Path, name: str) -> Path:
     """
     for part in (folder.parent, folder):
         if not part.exists() or not stat.S_ISDIR(part.lstat().st_mode):
-            raise Refused(f"{part.name} is no folder of its own (a link is not followed)")
+            called = inert.one_line(part.name)
+            raise Refused(f"{called} is no folder of its own (a link is not followed)")
     wanted = folder / f"{name}.ipynb"
     if os.path.lexists(wanted):
         return wanted

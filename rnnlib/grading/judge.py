@@ -121,7 +121,7 @@ def judge_once(graded: Graded, seed: tuple[int, ...], call: Call) -> list[Verdic
     lost: Lost | None = None
     for p, part in enumerate(graded.parts):
         try:
-            draws += make_draws(graded, part, (*seed, p), call)
+            draws += list(make_draws(graded, part, (*seed, p), call))  # all of a part, or none
         except Lost as reason:
             lost = reason
             break

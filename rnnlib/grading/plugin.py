@@ -26,9 +26,11 @@ from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
 from nbgrader.utils import parse_utc
 from traitlets import Bool
 
+from rnnlib.grading import pages
 from rnnlib.grading.assignment import Assignment, read, tags
-from rnnlib.grading.intake import Intake, Refused, read_bytes, take
-from rnnlib.grading.result import grade_intake
+from rnnlib.grading.inert import one_line
+from rnnlib.grading.intake import Intake, Refused, read_bytes
+from rnnlib.grading.result import NOT_GRADED, grade_intake, take_or_not
 from rnnlib.grading.sandbox import why_not
 
 TIMESTAMP_BYTES = 100
@@ -59,7 +61,9 @@ class Judge(NbGraderPreprocessor):  # type: ignore[misc]
         result = grade_intake(taken, assignment, about["student"], unsafe_local=self.unsafe_local)
         self.log.info("%s: %g of %g", about["student"], result.score, result.points)
         if result.refused:
-            self.log.info("%s: refused: %s", about["student"], result.refused)
+            self.log.warning("%s: refused: %s", about["student"], result.refused)
+            for note in result.notes:
+                self.log.warning("%s: %s", about["student"], note)
         return nbformat.from_dict(result.notebook), resources
 
 
@@ -80,6 +84,7 @@ def install(config: Any) -> None:
     config.Autograde.autograde_preprocessors = PREPROCESSORS
     config.TemplateExporter.filters = {"markdown2html": "rnnlib.grading.plugin.safe_markdown"}
     Autograde.start = start
+    pages.install(config)
 
 
 def start(self: Any) -> None:
@@ -100,7 +105,11 @@ def start(self: Any) -> None:
         prefix=".rebuilt-", dir=beside if beside.is_dir() else None
     ) as folder:
         for student, submission in submissions(course):
-            put(take(submission, assignment), submission, Path(folder, student), assignment.name)
+            taken = take_or_not(submission, assignment)
+            try:
+                put(taken, submission, Path(folder, student), assignment.name)
+            except (OSError, ValueError) as error:
+                self.log.error("%s: %s: %s", one_line(student), NOT_GRADED, one_line(str(error)))
         course.submitted_directory = folder
         try:
             super(Autograde, self).start()
@@ -171,7 +180,7 @@ TAGS = bleach.ALLOWED_TAGS | set(
 )
 ATTRIBUTES = {
     **bleach.ALLOWED_ATTRIBUTES,
-    "*": ["class", "id"],
+    "*": ["class"],  # an id could be that of a field for points
     "td": ["align"],
     "th": ["align"],
 }

@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import randbits
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple
 from rnnlib.grading import inert
 from rnnlib.grading.assignment import Assignment, is_check, tags
 from rnnlib.grading.calls import Call, Lost
-from rnnlib.grading.intake import Intake, Step, steps, take
+from rnnlib.grading.intake import Intake, Step, blank, steps, take
 from rnnlib.grading.judge import Verdict, complaint, judge
-from rnnlib.grading.sandbox import Called, Ran
+from rnnlib.grading.sandbox import Called, Ran, Unavailable
 from rnnlib.grading.session import ENDED, Session, time_left
 
 TEXT = 10_000  # characters that are kept of what a cell prints
+NOT_GRADED = "not graded: needs a look"  # a fault of ours, not of what was handed in
 
 
 class Result(NamedTuple):
@@ -69,7 +71,24 @@ def grade(
     Unavailable
         If the sandbox does not start.
     """
-    return grade_intake(take(folder, assignment), assignment, student, seed, unsafe_local)
+    taken = take_or_not(folder, assignment)
+    return grade_intake(taken, assignment, student, seed, unsafe_local)
+
+
+def take_or_not(folder: Path, assignment: Assignment) -> Intake:
+    """Rebuild what was handed in; an exception of ours is a reason to refuse it."""
+    try:
+        return take(folder, assignment)
+    except Exception as error:
+        return blank(assignment, *fault(error))
+
+
+def fault(error: BaseException) -> tuple[str, str]:
+    """Of an unexpected exception: what its victim is told, and what a person who looks is told."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {Path(at.filename).name}, line {at.lineno}" for at in place)
+    message = f"{type(error).__name__}{where}: {error}"
+    return f"{NOT_GRADED} (the grader met an error of its own)", inert.one_line(message)
 
 
 def grade_intake(
@@ -79,7 +98,24 @@ def grade_intake(
     seed: int | None = None,
     unsafe_local: bool = False,
 ) -> Result:
-    """Grade a notebook that was rebuilt; see :func:`grade`."""
+    """Grade a notebook that was rebuilt; see :func:`grade`.
+
+    An unexpected exception, of the judge or of a table, costs no other submission anything: this
+    one is not graded, and says so.
+    """
+    try:
+        return grade_rebuilt(taken, assignment, student, seed, unsafe_local)
+    except Unavailable:
+        raise
+    except Exception as error:
+        refused = blank(assignment, *fault(error))
+        return grade_rebuilt(refused, assignment, student, seed, unsafe_local)
+
+
+def grade_rebuilt(
+    taken: Intake, assignment: Assignment, student: str, seed: int | None, unsafe_local: bool
+) -> Result:
+    """As :func:`grade_intake`, but exceptions pass."""
     start = time.monotonic()
     seed = randbits(64) if seed is None else seed
     ran: Mapping[str, Ran] = {}
@@ -105,8 +141,9 @@ def grade_intake(
 
 def nothing(assignment: Assignment, refused: str) -> list[Verdict]:
     """Verdicts on what was refused."""
+    problem = "not graded" if refused.startswith(NOT_GRADED) else "refused"
     return [
-        Verdict(part.cell, graded.name, part.points, 0, "refused", refused)
+        Verdict(part.cell, graded.name, part.points, 0, problem, refused)
         for graded in assignment.graded
         for part in graded.parts
     ]
@@ -189,7 +226,7 @@ def report(verdict: Verdict) -> str:
     lines = [f"{verdict.function}: {verdict.score:g} of {verdict.points:g} points"]
     if verdict.passed:
         lines.append(f"Right on {verdict.draws} fresh inputs.")
-    elif verdict.problem == "refused":
+    elif verdict.problem in ("refused", "not graded"):
         lines.append(f"Nothing could be graded: {verdict.says}.")
     else:
         if verdict.draws:

@@ -214,20 +214,32 @@ def decode(
     Raises
     ------
     Unreadable
-        If the tree has another form, or is too deep or too large.
+        If the tree has another form, or is too deep or too large, or uses a blob twice.
     """
     budget = iter(range(NODES))
+    unused = set(range(len(blobs)))
+
+    def array(index: int) -> Any:
+        if index not in unused:  # many copies of one blob would fill the memory
+            raise Unreadable("a value that is too deep, too large or of no known form")
+        unused.remove(index)
+        return read_npy(blobs[index])
 
     def one(node: Any, depth: int) -> Any:
         if next(budget, None) is None or depth > DEPTH or not isinstance(node, dict):
             raise Unreadable("a value that is too deep, too large or of no known form")
         match node:
+            case {"plain": str(text)} if len(text) > TEXT:
+                raise Unreadable("a text that is too long")
             case {"plain": None | bool() | int() | float() | str() as value}:
                 return value
-            case {"array": int(index)} if 0 <= index < len(blobs):
-                return read_npy(blobs[index])
-            case {"rows": int(index)} if 0 <= index < len(blobs):
-                return list(read_npy(blobs[index]))
+            case {"array": int(index)}:
+                return array(index)
+            case {"rows": int(index)}:
+                rows = array(index)
+                if not rows.shape or not rows.size:  # no bytes could stand for any number of rows
+                    raise Unreadable("a list of no known form")
+                return list(rows)
             case {"tuple": list(nodes)}:
                 return tuple(one(n, depth + 1) for n in nodes)
             case {"list": list(nodes)}:
