@@ -47,7 +47,7 @@ def measure(
     lr: float = 3e-3,
     epochs: int = 40,
     interval: float = 6.0,
-    ahead: int = 100,
+    ahead: int = 60,
 ) -> dict[str, Any]:
     """Measure once, see the module."""
     rng = np.random.default_rng([seed, 1])

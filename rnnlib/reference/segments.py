@@ -81,12 +81,12 @@ def forward(
     T, B, D = (shapes.arguments(xs=(xs, "T B D"))[size] for size in "TBD")
     if not isinstance(K, int | np.integer) or K < 1 or T % K:
         raise ValueError(f"K: got {K}, expected a positive integer that divides T = {T}")
-    side_by_side = xs.reshape(T // K, K, B, D).swapaxes(0, 1).reshape(K, T // K * B, D)
+    rows = xs.reshape(T // K, K, B, D).swapaxes(0, 1).reshape(K, T // K * B, D)
     zero = fast.zero_state(params.fast, T // K * B)
-    _, last, fast_caches = bptt.forward(fast, params.fast, side_by_side, zero)  # (segments)
+    _, last, fast_caches = bptt.forward(fast, params.fast, rows, zero)  # (segments)
     summaries = last.h.reshape(T // K, B, -1)
-    hs, state, slow_caches = bptt.forward(slow, params.slow, summaries, state)  # (summaries)
-    return hs, state, Cache(fast_caches, slow_caches, last)
+    hs, end, kept = bptt.forward(slow, params.slow, summaries, state)  # (summaries)
+    return hs, end, Cache(fast_caches, kept, last)
 
 
 def backward(
@@ -126,7 +126,8 @@ def backward(
     """
     dslow, dsummaries, dstate = bptt.backward(slow, params.slow, cache.slow, dhs, dstate)
     K, last = len(cache.fast), cache.last
-    dlast = zeros_like(last)._replace(h=dsummaries.reshape(last.h.shape))  # (summaries-backward)
+    dh = dsummaries.reshape(last.h.shape)  # (summaries-backward)
+    dlast = zeros_like(last)._replace(h=dh)
     none = np.zeros((K, *last.h.shape))
     dfast, dxs, _ = bptt.backward(fast, params.fast, cache.fast, none, dlast)
     C, B = dsummaries.shape[:2]
