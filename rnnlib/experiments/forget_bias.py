@@ -5,7 +5,8 @@ of what it read 30 steps ago; with a forget bias of 1 it keeps 0.73^30, which is
 nothing. So on temporal order at T = 60, where 24 to 54 steps must be bridged, the LSTM of torch's
 start learns late or not at all, with b_f = 1 more often, and the GRU, whose state is carried by 1
 - z near 1/2 too, is no better off than the former. At T = 30, b_f = 1 solves it every time. (The
-control, torch's start at T = 30, was added later, without a prediction.)
+control, torch's start at T = 30, was added later, without a prediction; so were the seeds 3 to 5,
+as three seeds showed too little.)
 
 Measured: step at which 99 % of 500 held-out sequences were right, NaN if none was
 (``KIND_solved``: seed), and the share of errors every 50 steps (``KIND_error``: seed, check),
@@ -17,7 +18,7 @@ from typing import Any
 
 from rnnlib.experiments import _networks as networks
 
-SEEDS = 3
+SEEDS = 6
 QUICK = {"T": 20, "short": 10, "H": 4, "steps": 2, "every": 2, "held_out": 8}
 
 
