@@ -15,7 +15,7 @@ SOURCES := $(shell find book/. rnnlib/. exercises/. -name __pycache__ -prune -o 
 	_config.yml _toc.yml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book test site-test exercises serve lock clean
+.PHONY: help book test site-test exercises serve release lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ exercises: $(INSTALLED) ## Generate the students' notebooks in exercises/ from s
 
 serve: $(BUILT) ## Show the built book at http://localhost:8000
 	$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
+
+release: $(BUILT) ## Pack dist/: an archive for students, and one for the machine that grades
+	$(BIN)/python -m rnnlib.grading.release --site _build/html --to dist
 
 lock: $(INSTALLED) ## Take the newest versions of all packages into requirements.txt
 	@mkdir -p _build
