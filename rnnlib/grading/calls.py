@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnlib.grading import inert
+from rnnlib.grading.bounded import bounded
 from rnnlib.grading.sandbox import Called
 from rnnlib.grading.table import Function, Graded, Part
 
@@ -81,7 +82,8 @@ def observe(part: Part, seed: tuple[int, ...], result: Any) -> Any:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return part.observe(result, np.random.default_rng(seed))
+            with bounded():
+                return part.observe(result, np.random.default_rng(seed))
         except Exception:
             return Unobservable()
 

@@ -95,7 +95,10 @@ def nothing(rng):
 def outputs(result, bits):
     """What the ReLU network puts out after every bit."""
     W_x, W_h, b, w_out, b_out = (np.asarray(w, dtype=float) for w in result)
-    h, ys = np.zeros(len(b)), []
+    n = len(b)
+    if (W_x.shape, W_h.shape, b.shape, w_out.size, b_out.size) != ((n, 1), (n, n), (n,), n, 1):
+        raise ValueError("no network of one input and one output")
+    h, ys = np.zeros(n), []
     for x in bits:
         h = np.maximum(W_x[:, 0] * x + W_h @ h + b, 0)
         ys.append(float((w_out @ h + b_out).item()))
