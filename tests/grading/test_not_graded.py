@@ -1,0 +1,104 @@
+"""A fault of ours costs no other submission anything, and is seen."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import NAME, ROOT, Hand, assignment, solved
+
+from rnnlib.grading import classrun, result
+from rnnlib.grading.classrun import Job
+from rnnlib.grading.result import NOT_GRADED, grade
+
+
+def broken(*_: Any) -> Any:
+    raise ZeroDivisionError("expected 0.12345")
+
+
+def with_first(**fields: Any) -> Any:
+    """The assignment with another first function in its table."""
+    about = assignment()
+    return about._replace(graded=(about.graded[0]._replace(**fields), *about.graded[1:]))
+
+
+def assert_not_graded(graded: Any) -> None:
+    assert graded.score == 0 and graded.needs_a_look and graded.refused.startswith(NOT_GRADED)
+    assert {verdict.problem for verdict in graded.verdicts} == {"not graded"}
+    assert any("ZeroDivisionError in test_not_graded.py" in note for note in graded.notes)
+    shown = "".join(result.report(verdict) for verdict in graded.verdicts)
+    assert "not graded: needs a look" in shown and "0.12345" not in shown
+
+
+@pytest.mark.usefixtures("sandboxed")
+def test_an_exception_of_a_reference_or_a_draw_is_a_zero_that_says_so(hand_in: Hand) -> None:
+    folder = hand_in(solved())
+    assert_not_graded(grade(folder, with_first(reference=broken)))
+    part = assignment().graded[0].parts[0]._replace(draw=broken)
+    assert_not_graded(grade(folder, with_first(parts=(part,))))
+
+
+def test_an_exception_of_the_intake_is_a_zero_that_says_so(
+    hand_in: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result, "take", broken)
+    assert_not_graded(grade(hand_in(solved()), assignment()))
+
+
+class Fragile(Executor):
+    """Breaks, with all that it was given, if the bad student's job is among it."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Job]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
+        self.waiting.append((Future(), args[0]))
+        return self.waiting[-1][0]
+
+    def finish(self) -> None:
+        breaks = any(job.student == "bad" for _, job in self.waiting)
+        for future, job in self.waiting:
+            if breaks:
+                future.set_exception(BrokenExecutor())
+            else:
+                future.set_result({"student": job.student, "score": 1})
+
+
+def test_a_job_whose_worker_always_dies_is_not_graded_and_the_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folders = (str(ROOT / "solutions"), str(ROOT / "exercises"))
+    jobs = [Job(NAME, *folders, student, "nowhere", "0") for student in ("a", "bad", "c")]
+
+    def as_completed(futures: dict[Future[Any], Job]) -> list[Future[Any]]:
+        made[-1].finish()
+        return list(futures)
+
+    made: list[Fragile] = []
+    monkeypatch.setattr(classrun, "as_completed", as_completed)
+
+    def make() -> Executor:
+        made.append(Fragile())
+        return made[-1]
+
+    outcomes = {one["student"]: one for one in classrun.run_all(jobs, make)}
+    assert set(outcomes) == {"a", "bad", "c"}
+    assert outcomes["bad"]["refused"].startswith(NOT_GRADED) and outcomes["bad"]["score"] == 0
+    assert outcomes["a"]["score"] == outcomes["c"]["score"] == 1
+
+
+def test_what_was_not_graded_is_graded_again(tmp_path: Path) -> None:
+    job = Job(NAME, str(ROOT / "solutions"), str(ROOT / "exercises"), "bad", "nowhere", "0")
+    outcome = classrun.lost(job, BrokenExecutor())
+    (tmp_path / "bad.json").write_text(json.dumps(outcome))
+    assert classrun.kept(job, tmp_path) is None
+
+
+def test_whole_numbers_of_any_length_are_finite() -> None:
+    from rnnlib.grading.compare import agree, is_finite
+
+    assert is_finite(10**400) and not is_finite(np.array([np.nan]))
+    assert not agree(10**400, 7, 1e-5) and not agree(["x" * 10**6, ""], np.ones(2), 1e-5)
