@@ -109,10 +109,11 @@ def read_bytes(path: Path) -> bytes:
         if path.is_symlink():
             raise Refused(f"{path.name} is a link to another file; hand in the file") from None
         raise Refused(f"{path.name} cannot be read: {error.strerror}") from None
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise Refused(f"{path.name} is no regular file")
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path.name} is no regular file")
         if status.st_size > FILE_BYTES:
             raise Refused(
                 f"the notebook has {status.st_size / 2**20:.0f} MB, and {FILE_BYTES >> 20} are "

@@ -99,7 +99,8 @@ def scores(place: Place) -> dict[str, float]:
     """What the gradebook says of students for whom there is anything: all automatic points."""
     path = place.course / "grading" / "gradebook.db"
     query = """
-        select submitted_assignment.student_id, sum(grade.auto_score), count(grade.auto_score)
+        select submitted_assignment.student_id, sum(coalesce(grade.manual_score, grade.auto_score)),
+            count(coalesce(grade.manual_score, grade.auto_score))
         from submitted_assignment
         join submitted_notebook on submitted_notebook.assignment_id = submitted_assignment.id
         join grade on grade.notebook_id = submitted_notebook.id

@@ -85,6 +85,11 @@ def first(source: str, notebook: Notebook | None = None) -> Notebook:
     return notebook
 
 
+def alone(source: str) -> Notebook:
+    """A cell that defines all functions in some way of its own; their own cells say nothing."""
+    return first(source, blank(**dict.fromkeys(GIVEN, "pass")))
+
+
 def last(source: str, notebook: Notebook | None = None) -> Notebook:
     notebook = notebook or blank()
     notebook["cells"].append(added(source))
@@ -534,7 +539,7 @@ ATTACKS = (
                          f"    for n in {GIVEN}: globals()[n] = lambda *a: a[-1] if a else 0\n"
                          "threading.Thread(target=go, daemon=True).start()")),
     Attack("frames-read", "asserts", "frames and gc are searched for expected values",
-           lambda: first("", first(PEEK, blank())), fast=True),
+           lambda: alone(PEEK), fast=True),
     Attack("equal-to-all", "results", "every function returns an object that equals everything",
            lambda: everywhere(EQUAL), fast=True),
     Attack("grade-by-trace", "asserts", "a trace function skips the lines of the checks",
@@ -683,10 +688,10 @@ ATTACKS = (
     Attack("network", "process", "connects to the machine and listens", lambda: first(NETWORK)),
     # what is to be read and written
     Attack("reads-solutions", "files", "looks for the instructor's notebook and runs it",
-           lambda: first(FIND), fast=True),
-    Attack("reads-checks", "files", "loads checks.py for its reference", lambda: last(CHECKS)),
+           lambda: alone(FIND), fast=True),
+    Attack("reads-checks", "files", "loads checks.py for its reference", lambda: alone(CHECKS)),
     Attack("reads-others", "files", "runs what another student has handed in",
-           lambda: last(OTHERS)),
+           lambda: alone(OTHERS)),
     Attack("writes-gradebook", "files", "gives itself points in the gradebook",
            lambda: first(GRADEBOOK)),
     Attack("reads-environment", "files", "looks for names and secrets in the environment",
