@@ -27,7 +27,7 @@ What a step listens to is a gradient: for one number ``q`` computed after step t
 
 import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -318,15 +318,10 @@ def moves(
 
     sent = np.zeros_like(hs[:, -1:])
     sent[-1] = into_log_p(network, hs[-1, -1:], np.array([following]))
-    own = [lstm.Cache(x[-1:], _last(prev), _last(kept)) for x, prev, kept in caches]
+    own = [tree_map(lambda a: a[-1:], cache) for cache in caches]
     zero = lstm.zero_state(network.cell, 1)
     _, dxs, _ = bptt.backward(lstm, network.cell, own, sent, zero)
     E = network.embedding.E
     first = (dxs[places, 0] * (E[others] - E[symbols[places]])).sum(axis=-1)  # (first-order)
     norms = np.sqrt((dxs[:, 0] ** 2).sum(axis=-1))
     return log_p[:-1] - log_p[-1], first, norms
-
-
-def _last(tree: Any) -> Any:
-    """The last row of every array of a tree."""
-    return tree_map(lambda a: a[-1:], tree)
