@@ -98,7 +98,7 @@ def column(attacks: list[Attack], made: Path, workers: int) -> dict[str, Row]:
         if attack.stock
     }
     quiet = [one for one in attacks if not one.stock and one.group not in ALONE]
-    classes = [quiet[k::CLASSES] for k in range(CLASSES)]
+    classes = [some for k in range(CLASSES) if (some := quiet[k::CLASSES])]
     alone = [[one] for one in attacks if not one.stock and one.group in ALONE]
     with ThreadPoolExecutor(workers) as pool:
         for n, batch in enumerate([classes, alone]):
@@ -178,6 +178,40 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def put_together(
+    attacks: list[Attack],
+    found: dict[str, Row],
+    scores: dict[str, float | None],
+    seconds: tuple[float, float],
+) -> Row:
+    """What is kept: both columns, their totals, and with what and when they were made."""
+    rows = [
+        {
+            "name": attack.name,
+            "group": attack.group,
+            "says": attack.says,
+            "deserves": attack.deserves,
+            "refused": attack.refused,
+            "ours": scores[attack.name],
+            **found[attack.name],
+        }
+        for attack in attacks
+    ]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    return {
+        "command": "python -m tests.attacks.compare",
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit.stdout.strip(),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("nbgrader", "numpy", "ipython")},
+        "seconds": {"stock": round(seconds[0]), "ours": round(seconds[1])},
+        "totals": {"stock": totals(rows, "stock"), "ours": totals(rows, "ours")},
+        "rows": rows,
+    }
+
+
 def main() -> None:
     """Run both columns, or print the kept ones."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -194,31 +228,7 @@ def main() -> None:
         found = column(attacks, template(Path(folder)), args.workers)
     stock_seconds = time.monotonic() - start
     scores, our_seconds = ours(attacks)
-    rows = [
-        {
-            "name": attack.name,
-            "group": attack.group,
-            "says": attack.says,
-            "deserves": attack.deserves,
-            "refused": attack.refused,
-            "ours": scores[attack.name],
-            **found[attack.name],
-        }
-        for attack in attacks
-    ]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    )
-    kept = {
-        "command": "python -m tests.attacks.compare",
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit.stdout.strip(),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("nbgrader", "numpy", "ipython")},
-        "seconds": {"stock": round(stock_seconds), "ours": round(our_seconds)},
-        "totals": {"stock": totals(rows, "stock"), "ours": totals(rows, "ours")},
-        "rows": rows,
-    }
+    kept = put_together(attacks, found, scores, (stock_seconds, our_seconds))
     print(json.dumps(kept["totals"], indent=2))
     if not args.only:
         RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")

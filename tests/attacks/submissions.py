@@ -529,11 +529,11 @@ ATTACKS = (
     Attack("numpy-testing", "asserts", "np.testing and np.allclose agree with everything",
            lambda: first("import numpy as np\nfor n in dir(np.testing):\n"
                          f"    if n.startswith('assert'): setattr(np.testing, n, {PASS})\n"
-                         "np.allclose = np.array_equal = lambda *a, **k: True"), fast=True),
+                         "np.allclose = np.array_equal = lambda *a, **k: True")),
     Attack("builtins-replaced", "asserts", "all, any, abs, AssertionError and np.save are replaced",
            lambda: first(REPLACED)),
     Attack("thread-patches", "asserts", "a thread replaces the checks again and again",
-           lambda: first(QUIET), fast=True),
+           lambda: first(QUIET)),
     Attack("thread-rebinds", "asserts", "a thread rebinds the functions while they are called",
            lambda: first("import threading\ndef go():\n  while True:\n"
                          f"    for n in {GIVEN}: globals()[n] = lambda *a: a[-1] if a else 0\n"
@@ -541,7 +541,7 @@ ATTACKS = (
     Attack("frames-read", "asserts", "frames and gc are searched for expected values",
            lambda: alone(PEEK), fast=True),
     Attack("equal-to-all", "results", "every function returns an object that equals everything",
-           lambda: everywhere(EQUAL), fast=True),
+           lambda: everywhere(EQUAL)),
     Attack("grade-by-trace", "asserts", "a trace function skips the lines of the checks",
            lambda: first("import sys\ndef t(frame, event, arg):\n"
                          "    if event == 'line' and 'check' in frame.f_code.co_filename:\n"
@@ -657,7 +657,7 @@ ATTACKS = (
                          "{\"tuple\": [{\"plain\": NaN}, {\"tuple\": []}]}}' "
                          "% (number, b'9' * 4000))"), 90),
     Attack("driver-replaced", "protocol", "the driver's own functions are replaced",
-           lambda: first(DRIVER), fast=True),
+           lambda: first(DRIVER)),
     Attack("dies-unless-sure", "protocol", "ends the process where the answer would be wrong",
            lambda: solved(count_params=COUNT + DIES), 90, fast=True),
     Attack("hangs-unless-sure", "protocol", "hangs where the answer would be wrong",
@@ -681,14 +681,14 @@ ATTACKS = (
     Attack("output", "process", "50 MB of output",
            lambda: first(f"for _ in range(500): {LOUD}", solved()), 100),
     Attack("orphans", "process", "processes that are to outlive the grading",
-           lambda: first(ORPHAN), fast=True),
+           lambda: first(ORPHAN)),
     Attack("kills", "process", "every process it can name is killed",
            lambda: first("import os, signal\nfor pid in [*range(2, 400), -1]:\n"
                          "    try: os.kill(pid, signal.SIGKILL)\n    except OSError: pass")),
     Attack("network", "process", "connects to the machine and listens", lambda: first(NETWORK)),
     # what is to be read and written
     Attack("reads-solutions", "files", "looks for the instructor's notebook and runs it",
-           lambda: alone(FIND), fast=True),
+           lambda: alone(FIND)),
     Attack("reads-checks", "files", "loads checks.py for its reference", lambda: alone(CHECKS)),
     Attack("reads-others", "files", "runs what another student has handed in",
            lambda: alone(OTHERS)),
@@ -706,7 +706,7 @@ ATTACKS = (
     Attack("beside", "files", "modules and hooks are handed in beside the notebook",
            lambda: beside("numpy.py", "open('CANARY/attack-MARK', 'w')", blank())),
     Attack("imports-rnnlib", "files", "takes the answer from rnnlib",
-           lambda: solved(elman_step=RNNLIB), 90, fast=True),
+           lambda: solved(elman_step=RNNLIB), 90),
     Attack("finds-rnnlib", "files", "looks for rnnlib on all of the disk",
            lambda: solved(elman_step=RNNLIB_FILES), 90),
     Attack("imports-torch", "files", "takes the answer from torch",
@@ -732,7 +732,7 @@ ATTACKS = (
            refused=True),
     Attack("two-thousand-files", "broken", "two thousand empty notebooks of other names",
            folder(many), refused=True),
-    Attack("empty", "broken", "an empty file", raw(b""), refused=True, fast=True),
+    Attack("empty", "broken", "an empty file", raw(b""), refused=True),
     Attack("binary", "broken", "bytes that are no text", raw(bytes(range(256)) * 99), refused=True),
     Attack("zip", "broken", "a zip file under the notebook's name", zipped, refused=True),
     Attack("web-page", "broken", "the page of a login form", raw(b"<!DOCTYPE html><p>Log in"),
