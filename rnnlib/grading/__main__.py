@@ -115,13 +115,13 @@ def grade(args: argparse.Namespace) -> int:
 
         def enter(outcome: classrun.Outcome) -> None:
             student = outcome["student"]
-            stamp = plugin.timestamp(submitted / student / about.name)
-            when = parse_utc(stamp) if stamp else None
+            beside = plugin.from_exchange(submitted / student / about.name)
+            when = parse_utc(beside["timestamp.txt"]) if "timestamp.txt" in beside else None
             gradebook.store(book, about.name, student, outcome["notebook"], when, directory.config)
             path = autograded / student / about.name / f"{about.name}.ipynb"
             gradebook.write(path, outcome["notebook"])
-            if stamp:
-                (path.parent / "timestamp.txt").write_text(stamp)
+            for file, text in beside.items():
+                (path.parent / file).write_text(text)
 
         def enter_or_say(outcome: classrun.Outcome) -> None:
             """What cannot be entered, such as a name that is no text, does not stop the others."""

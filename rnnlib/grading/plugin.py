@@ -10,6 +10,7 @@ in a folder of its own, and lets nbgrader grade that folder.
 
 import glob
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ from rnnlib.grading.intake import Intake, Refused, read_bytes
 from rnnlib.grading.result import NOT_GRADED, grade_intake, take_or_not
 from rnnlib.grading.sandbox import why_not
 
-TIMESTAMP_BYTES = 100
+TIMESTAMP_BYTES, SECRET_BYTES = 100, 200
 KEY = "rnnlib"  # in the metadata of a rebuilt notebook
 PREPROCESSORS = [
     "rnnlib.grading.plugin.Judge",
@@ -137,8 +138,8 @@ def put(taken: Intake, submission: Path, student: Path, name: str) -> None:
     notebook = {**taken.notebook, "metadata": dict(taken.notebook["metadata"])}
     notebook["metadata"][KEY] = {"refused": taken.refused, "notes": list(taken.notes)}
     (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    if (stamp := timestamp(submission)) is not None:
-        (folder / "timestamp.txt").write_text(stamp)
+    for file, text in from_exchange(submission).items():
+        (folder / file).write_text(text)
 
 
 def timestamp(submission: Path) -> str | None:
@@ -149,6 +150,24 @@ def timestamp(submission: Path) -> str | None:
     except (Refused, ValueError, OverflowError):
         return None
     return text or None
+
+
+def from_exchange(submission: Path) -> dict[str, str]:
+    """What nbgrader's exchange leaves beside a notebook, as far as it is well formed.
+
+    By the secret `nbgrader release_feedback` finds whose feedback it is.
+    """
+    found = {"timestamp.txt": timestamp(submission), "submission_secret.txt": secret(submission)}
+    return {file: text for file, text in found.items() if text is not None}
+
+
+def secret(submission: Path) -> str | None:
+    """The random digits in the file that nbgrader's exchange leaves, if it holds them."""
+    try:
+        text = read_bytes(submission / "submission_secret.txt")[:SECRET_BYTES].decode()
+    except (Refused, ValueError):
+        return None
+    return text if re.fullmatch("[0-9a-f]{128}", text) else None
 
 
 def register(course: Any, assignment: Assignment) -> None:

@@ -161,15 +161,16 @@ def command(
             argv += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
             argv += ["--ro-bind", name, name]
+    argv += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/tmp", "/dev/shm"):
+        argv += ["--size", str(limits.folder), "--tmpfs", folder]
+    # Python may lie below a folder that is made above.
     prefixes = {str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, sys.exec_prefix)}
     for prefix in sorted(prefixes):
         if not Path(prefix).is_relative_to("/usr"):
             argv += ["--ro-bind", prefix, prefix]
     for path in hidden(allowed):
         argv += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
-    argv += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
-        argv += ["--size", str(limits.folder), "--tmpfs", folder]
     for file in files:
         argv += ["--ro-bind", str(file), f"/tmp/{file.name}"]
     for path, name in [
