@@ -43,6 +43,14 @@ class Row(NamedTuple):
         return max(0.0, self.raw_score - self.penalty)
 
 
+class Grades(NamedTuple):
+    """All that is exported."""
+
+    assignments: list[Assignment]
+    students: list[Student]
+    rows: dict[tuple[str, str], Row]  # by name of the assignment and of the student
+
+
 def safe(value: Any) -> Any:
     """Text that no spreadsheet runs; anything else as it is.
 
@@ -135,17 +143,14 @@ class _Export(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
         to = Path(self.to or self.default)
         beside = to.with_name(to.name + ".part")  # an old file stays until the new one is whole
         beside.write_text(
-            table(self.lines(assignments, students, rows)), encoding=self.encoding, newline=""
+            table(self.lines(Grades(assignments, students, rows))),
+            encoding=self.encoding,
+            newline="",
         )
         os.replace(beside, to)
         self.log.info("Exported %d grades to %s", len(rows), to)
 
-    def lines(
-        self,
-        assignments: list[Assignment],
-        students: list[Student],
-        rows: dict[tuple[str, str], Row],
-    ) -> Iterator[list[Any]]:
+    def lines(self, grades: Grades) -> Iterator[list[Any]]:
         """Header and lines of the file."""
         raise NotImplementedError
 
@@ -174,20 +179,15 @@ class CSV(_Export):
 
     encoding = "utf-8-sig"  # without the mark Excel takes UTF-8 for a local encoding
 
-    def lines(
-        self,
-        assignments: list[Assignment],
-        students: list[Student],
-        rows: dict[tuple[str, str], Row],
-    ) -> Iterator[list[Any]]:
+    def lines(self, grades: Grades) -> Iterator[list[Any]]:
         """Header and lines of the file."""
         yield [
             *("assignment", "student_id", "last_name", "first_name", "email", "status"),
             *("duedate", "timestamp", "raw_score", "late_submission_penalty", "score", "max_score"),
         ]
-        for assignment in assignments:
-            for student in students:
-                row = rows[assignment.name, student.id]
+        for assignment in grades.assignments:
+            for student in grades.students:
+                row = grades.rows[assignment.name, student.id]
                 yield [
                     self.heading(assignment),
                     *(student.id, student.last_name, student.first_name, student.email),
@@ -207,22 +207,27 @@ class Canvas(_Export):
 
     default = "canvas.csv"
 
-    def lines(
-        self,
-        assignments: list[Assignment],
-        students: list[Student],
-        rows: dict[tuple[str, str], Row],
-    ) -> Iterator[list[Any]]:
+    def lines(self, grades: Grades) -> Iterator[list[Any]]:
         """Header, points possible and lines of the file."""
         who = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-        yield [*who, *(self.heading(a) for a in assignments)]
-        yield ["    Points Possible", "", "", "", "", *(number(a.max_score) for a in assignments)]
-        for student in students:
+        yield [*who, *(self.heading(a) for a in grades.assignments)]
+        yield [
+            "    Points Possible",
+            "",
+            "",
+            "",
+            "",
+            *(number(a.max_score) for a in grades.assignments),
+        ]
+        for student in grades.students:
             names = [name for name in (student.last_name, student.first_name) if name]
             yield [
                 ", ".join(names) or student.id,
                 *(student.lms_user_id, student.id, student.id, ""),
-                *(self.cell(rows[assignment.name, student.id]) for assignment in assignments),
+                *(
+                    self.cell(grades.rows[assignment.name, student.id])
+                    for assignment in grades.assignments
+                ),
             ]
 
 
@@ -235,17 +240,15 @@ class Moodle(_Export):
 
     default = "moodle.csv"
 
-    def lines(
-        self,
-        assignments: list[Assignment],
-        students: list[Student],
-        rows: dict[tuple[str, str], Row],
-    ) -> Iterator[list[Any]]:
+    def lines(self, grades: Grades) -> Iterator[list[Any]]:
         """Header and lines of the file."""
         who = ["First name", "Last name", "ID number", "Email address"]
-        yield [*who, *(self.heading(a) for a in assignments)]
-        for student in students:
+        yield [*who, *(self.heading(a) for a in grades.assignments)]
+        for student in grades.students:
             yield [
                 *(student.first_name, student.last_name, student.id, student.email),
-                *(self.cell(rows[assignment.name, student.id]) for assignment in assignments),
+                *(
+                    self.cell(grades.rows[assignment.name, student.id])
+                    for assignment in grades.assignments
+                ),
             ]
