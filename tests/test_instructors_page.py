@@ -1,0 +1,43 @@
+"""What the instructor's page says of attacks is what was measured, and what it names is there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.attacks.compare import RESULTS, ROOT, table
+
+PAGE = (ROOT / "book" / "instructors.md").read_text("utf-8")
+KEPT = json.loads(RESULTS.read_text("utf-8"))
+ROWS = {
+    "got points that it does not deserve": "undeserved",
+    "got all points undeserved": "undeserved_full",
+    "got no score at all": "without_score",
+    "got less than it deserves": "less_than_deserved",
+    "spoilt the grading of others in its class": "class_spoilt",
+}
+
+
+def test_the_table_of_attacks_is_that_of_the_results() -> None:
+    assert table(KEPT["rows"]) in PAGE
+    assert f"{len(KEPT['rows'])} submissions" in PAGE and KEPT["note"] in PAGE
+
+
+@pytest.mark.parametrize(("words", "key"), ROWS.items())
+def test_the_totals_are_those_of_the_results(words: str, key: str) -> None:
+    stock, ours = KEPT["totals"]["stock"], KEPT["totals"]["ours"]
+    cells = [f"{column[key]} of {column['run']}" for column in (stock, ours)]
+    assert f"| {words} | {cells[0]} | {cells[1]} |" in PAGE
+
+
+def test_what_became_of_honest_submissions_is_what_was_measured() -> None:
+    stock, ours = KEPT["totals"]["stock"], KEPT["totals"]["ours"]
+    cells = [f"{column['honest_as_deserved']} of {column['honest']}" for column in (stock, ours)]
+    assert f"| honest, and got what it deserves | {cells[0]} | {cells[1]} |" in PAGE
+
+
+def test_every_assignment_stands_in_the_plan() -> None:
+    plan = PAGE[PAGE.index("## Twelve weeks") :]
+    named = set(re.findall(r"`(\d\d-\w+)`", plan))
+    assert named == {path.name for path in Path(ROOT, "exercises").iterdir() if path.is_dir()}
