@@ -191,6 +191,23 @@ def labels_are_defined_once(pages):
                 yield f"{page.name}:{equation.line}: ({equation.label}) again"
 
 
+def figures_are_named_once(pages):
+    """No two figures or exercises of the book share a name."""
+
+    def names(page):
+        for d in page.directives:
+            figure = (d.options.get("mystnb") or {}).get("figure") or {}
+            name = figure.get("name") or d.options.get("name") or d.options.get("label")
+            if name:
+                yield d.line, name
+
+    count = Counter(name for page in pages for _, name in names(page))
+    for page in pages:
+        for line, name in names(page):
+            if count[name] > 1:
+                yield f"{page.name}:{line}: {name} again"
+
+
 def included_equations_are_displayed(pages):
     """A module that the book shows has all its equations displayed."""
     displayed = {e.label for page in pages for e in page.equations}
@@ -235,6 +252,7 @@ def letters_of_shapes_are_explained(pages):
 
 ALL_PAGES = [
     labels_are_defined_once,
+    figures_are_named_once,
     included_equations_are_displayed,
     labelled_equations_are_coded,
     citations_are_in_the_bibliography,
@@ -532,6 +550,7 @@ ELMAN = "\n".join(f"$$ x $$ ({x})" for x in ("elman-da", "elman-dparams", "elman
     ("rule", "old", "new"),
     [
         (labels_are_defined_once, "$$ x $$ (elman-da)", "$$ x $$ (elman)"),
+        (figures_are_named_once, ":label: b", ":label: a"),
         (included_equations_are_displayed, "$$ x $$ (elman-da)", ""),
         (labelled_equations_are_coded, "# (by-hand)", "# by hand"),
         (labelled_equations_are_coded, "$$ x $$ (elman-da)", "$$ x $$ (elman-d)"),
