@@ -1,6 +1,8 @@
 """Exported grades: what a spreadsheet, Canvas or Moodle reads is what the gradebook holds."""
 
 import csv
+import os
+import sysconfig
 import warnings
 
 import pytest
@@ -23,7 +25,10 @@ SCORES = {"u1": 87.5, "u2": 100.0, "u3": 0.0, "u4": 33.333333}
 @pytest.fixture(scope="module")
 def gradebook(tmp_path_factory):
     path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
-    with warnings.catch_warnings(), Gradebook(f"sqlite:///{path}") as book:
+    with pytest.MonkeyPatch.context() as patch:  # nbgrader calls `alembic` by name
+        patch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+        book = Gradebook(f"sqlite:///{path}")
+    with warnings.catch_warnings(), book:
         warnings.simplefilter("ignore", SAWarning)  # nbgrader makes rows before it adds them
         for name in ("01-forward", "=02"):
             book.add_assignment(name)
