@@ -136,7 +136,7 @@ def test_the_menu_of_a_formula_finds_all_it_offers(
         page.goto(server + first_page_with(site, pages, 'class="math'))
         settle(page)
         page.locator("mjx-container").first.click(button="right")
-        page.locator(".CtxtMenu_Menu").wait_for()
+        page.locator(".CtxtMenu_Menu").first.wait_for()
         page.keyboard.press("Escape")
         for name, value, part in [
             ("renderer", "'SVG'", "output.svg"),
