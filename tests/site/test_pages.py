@@ -1,7 +1,6 @@
 """What a reader of the built book can rely on."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from conftest import PHONE, Visit, settle
@@ -169,7 +168,5 @@ def test_search_finds_a_function(browser: Browser, site: Path, server: str) -> N
     for base in (server, site.as_uri() + "/"):
         with browser.new_context() as context, context.new_page() as page:
             page.goto(base + "search.html?q=step_backward")
-            page.locator("#search-results li a").first.wait_for()
-            links = page.locator("#search-results li a").all()
-            addresses = [urlsplit(link.get_attribute("href") or "").path for link in links]
-            assert any(a.endswith("api/rnnlib.reference.elman.html") for a in addresses)
+            wanted = "api/rnnlib.reference.elman.html"  # results come one after another
+            page.locator(f"#search-results li a[href*='{wanted}']").first.wait_for()
