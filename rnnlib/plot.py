@@ -88,7 +88,9 @@ def use_style() -> None:
     )
 
 
-def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, label: str) -> None:
+def spread(
+    ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str | int, label: str
+) -> None:
     """Draw the median of several runs as a line, and all of them as a band from least to most.
 
     Parameters
@@ -99,8 +101,9 @@ def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, lab
         Horizontal positions, ``(N,)``.
     runs : Array
         One run per row, ``(runs, N)``.
-    quantity : str
-        Key of :data:`COLOURS`.
+    quantity : str or int
+        Key of :data:`COLOURS`; of several curves that show one quantity under other conditions,
+        the place of this one among :data:`SEQUENCE`.
     label : str
         For the legend.
 
@@ -109,9 +112,13 @@ def spread(ax: Any, xs: Sequence[float] | Array, runs: Array, quantity: str, lab
     ValueError
         If the quantity has no colour, there is no run, or the rows are not as long as ``xs``.
     """
-    if quantity not in COLOURS:
+    if isinstance(quantity, int):
+        colour = _sequence_colour("quantity", quantity)
+    elif quantity in COLOURS:
+        colour = COLOURS[quantity]
+    else:
         raise ValueError(f"quantity: got {quantity!r}, expected one of {sorted(COLOURS)}")
-    _band(ax, xs, runs, COLOURS[quantity], "runs", label)
+    _band(ax, xs, runs, colour, "runs", label)
 
 
 def learning_curves(ax: Any, steps: Sequence[float] | Array, curves: Mapping[str, Array]) -> None:

@@ -101,6 +101,15 @@ def test_spread_draws_the_median_and_a_band_from_least_to_most():
     assert band.get_facecolor()[0][3] < 0.5
 
 
+def test_conditions_take_the_colours_of_the_sequence():
+    ax = Figure().subplots()
+    for place in (0, 4):
+        plot.spread(ax, [0, 1], np.eye(2), place, "condition")
+    assert [line.get_color() for line in ax.lines] == [plot.SEQUENCE[0], plot.SEQUENCE[4]]
+    with pytest.raises(ValueError, match="quantity: got place 6, expected from 0 to 5"):
+        plot.spread(ax, [0, 1], np.eye(2), 6, "condition")
+
+
 @pytest.mark.parametrize("backward", [False, True])
 def test_an_unrolled_network_shows_every_step_and_every_loss(style, backward):
     ax = Figure().subplots()

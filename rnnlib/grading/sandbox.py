@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from rnnlib.grading import wire
@@ -31,6 +30,7 @@ START = (
     "import sys; sys.path.insert(0, {at!r}); "
     "from rnnlib.grading.driver import main; main({replies}, {masked})"
 )
+SCRATCH = "/tmp"  # in the sandbox: where a notebook runs, a folder in memory
 # Packages that answer an assignment, if they are installed; rnnlib is never there.
 FRAMEWORKS = ("torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "flax")
 
@@ -109,7 +109,7 @@ def hidden(allowed: Sequence[str]) -> list[Path]:
     return [path for site in sites for name in sorted(names) if (path := Path(site, name)).is_dir()]
 
 
-def environment(home: str = "/tmp") -> dict[str, str]:
+def environment(home: str = SCRATCH) -> dict[str, str]:
     """Everything that the environment of a sandbox holds."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     folders = dict.fromkeys(("HOME", "IPYTHONDIR", "MPLCONFIGDIR", "TMPDIR"), home)
@@ -162,7 +162,7 @@ def command(
         elif os.path.isdir(name):
             argv += ["--ro-bind", name, name]
     argv += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
+    for folder in (SCRATCH, "/dev/shm"):
         argv += ["--size", str(limits.folder), "--tmpfs", folder]
     # Python may lie below a folder that is made above.
     prefixes = {str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, sys.exec_prefix)}
@@ -172,13 +172,13 @@ def command(
     for path in hidden(allowed):
         argv += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
     for file in files:
-        argv += ["--ro-bind", str(file), f"/tmp/{file.name}"]
+        argv += ["--ro-bind", str(file), f"{SCRATCH}/{file.name}"]
     for path, name in [
         (HERE / "wire.py", "grading/wire.py"),
         (HERE / "driver.py", "grading/driver.py"),
     ]:
         argv += ["--ro-bind", str(path), f"/grader/rnnlib/{name}"]
-    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
+    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
     return [
         *argv,
         sys.executable,
@@ -299,12 +299,7 @@ class Sandbox:
             said = self.text.decode(errors="replace").strip()
             raise Unavailable(f"the sandbox did not start: {dead}. {said}") from None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

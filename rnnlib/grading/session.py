@@ -5,7 +5,6 @@ costs its own points, and no others.
 """
 
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from rnnlib.grading.assignment import Assignment
@@ -45,12 +44,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

