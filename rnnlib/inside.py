@@ -156,6 +156,33 @@ def strength(scored: Array, mark: Array) -> Array:
     return np.maximum(scored, 1 - scored) if mark.dtype == bool else np.abs(scored)
 
 
+def best(scores: Array, mark: Array) -> tuple[int, int]:
+    """Which column tells a mark best, and the sign with which it does.
+
+    Parameters
+    ----------
+    scores : Array
+        Values of the units, ``(N, H)``.
+    mark : Array
+        What to tell, ``(N,)``, booleans or numbers.
+
+    Returns
+    -------
+    int
+        The first of the strongest columns.
+    int
+        1, or -1 if it is low where the mark holds or is high.
+
+    Examples
+    --------
+    >>> best(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 1.0]]), np.array([False, False, True]))
+    (1, -1)
+    """
+    scored = score(scores, mark)
+    k = int(strength(scored, mark).argmax())
+    return k, 1 if scored[k] > (0.5 if mark.dtype == bool else 0) else -1
+
+
 class Probe(NamedTuple):
     """A linear function of standardised states."""
 

@@ -171,9 +171,7 @@ def tells(rng: np.random.Generator, seen: Seen, states: Array) -> dict[str, Any]
             (s, y), (s2, y2) = (seen.choose(states, k, half, shift) for half in (first, second))
             if end == "_shuffled":
                 y, y2 = rng.permutation(y), rng.permutation(y2)
-            scored = inside.score(s, y)
-            best = int(inside.strength(scored, y).argmax())
-            sign = 1 if scored[best] > (0.5 if y.dtype == bool else 0) else -1
+            best, sign = inside.best(s, y)
             says = inside.probe(s, y)(s2)
             note(f"unit{end}", inside.score(sign * s2[:, [best]], y2)[0])
             note(f"probe{end}", inside.score(says[:, None], y2)[0])

@@ -20,7 +20,7 @@ import numpy as np
 
 from rnnlib import tasks
 from rnnlib.reference import bptt, elman, init, linear, losses, segments
-from rnnlib.reference.ops import Array, leaves, zeros_like
+from rnnlib.reference.ops import Array, zeros_like
 from rnnlib.reference.optim import Adam, clip_by_global_norm
 
 SEEDS = 3
@@ -118,10 +118,8 @@ def teach(
     goal: float,
 ) -> tuple[float, float]:
     """Train until the goal or the last step; when the goal was reached, and the last error."""
-    rng, (test, truth) = (
-        np.random.default_rng(seed),
-        draw(np.random.default_rng([seed, 2]), T, held_out),
-    )
+    rng = np.random.default_rng(seed)
+    test, truth = draw(np.random.default_rng([seed, 2]), T, held_out)
     net = start(rng, K, test.shape[-1], H, V)
     criterion: Any = losses.cross_entropy if V > 1 else losses.mse
     adam, error = Adam(lr), np.inf
@@ -138,8 +136,3 @@ def teach(
             if error <= goal:
                 return float(n), error
     return float("nan"), error
-
-
-def size(seed: int, K: int, D: int, H: int, V: int) -> int:
-    """Number of weights."""
-    return sum(a.size for a in leaves(start(np.random.default_rng(seed), K, D, H, V)))

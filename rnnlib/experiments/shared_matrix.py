@@ -15,6 +15,7 @@ parameters. ``KIND_units`` and ``KIND_parameters`` are those of the cell for str
 """
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,10 @@ def measure(
         found[f"{kind}_parameters"] = 4 * K * ((V if kind == "two" else 0) + K + 1)
 
         loss = of(kind, train.many_to_many(lstm, losses.cross_entropy))
-        drawn = (symbols(tasks.reber(rng, B, tasks.EMBEDDED), K) for rng in again(seed))
+        drawn = (
+            symbols(tasks.reber(rng, B, tasks.EMBEDDED), K)
+            for rng in repeat(np.random.default_rng([seed, 1]))
+        )
         held = symbols(strings, K)
         recalls: list[float] = []
 
@@ -75,7 +79,9 @@ def measure(
 
         K = matched(2, H) if kind == "wide" else H
         loss = of(kind, train.many_to_one(lstm, losses.mse))
-        drawn = (numbers(tasks.adding(rng, T, B), K) for rng in again(seed))
+        drawn = (
+            numbers(tasks.adding(rng, T, B), K) for rng in repeat(np.random.default_rng([seed, 1]))
+        )
         held = numbers(sums, K)
 
         def relative(params: Any, loss: Loss = loss, held: Any = held) -> float:
@@ -135,13 +141,6 @@ def teach(
         bar=False,
     )
     return history.validation
-
-
-def again(seed: int) -> Iterator[np.random.Generator]:
-    """A generator for the batches, again and again."""
-    rng = np.random.default_rng([seed, 1])
-    while True:
-        yield rng
 
 
 def symbols(batch: tasks.Symbols, K: int) -> tuple[Array, Array, Array]:

@@ -21,17 +21,12 @@ import numpy as np
 
 from rnnlib import tasks, train
 from rnnlib.experiments import _networks as networks
-from rnnlib.reference import bptt, gru, gru_cho, linear, losses, lstm, mgu, optim
-from rnnlib.reference.ops import Array
+from rnnlib.reference import bptt, gru, gru_cho, init, linear, losses, lstm, mgu, optim
+from rnnlib.reference.ops import Array, leaves
 
 SEEDS = 5
 QUICK = {"H": 3, "steps": 2, "every": 1, "T": 10, "held_out": 8, "most": 3}
-CELLS: dict[str, tuple[Any, int]] = {
-    "LSTM": (lstm, 4),
-    "GRU": (gru, 3),
-    "GRU, Cho": (gru_cho, 3),
-    "MGU": (mgu, 2),
-}
+CELLS: dict[str, Any] = {"LSTM": lstm, "GRU": gru, "GRU, Cho": gru_cho, "MGU": mgu}
 
 
 def measure(
@@ -56,7 +51,7 @@ def measure(
         def start(task: int, k: int = k, name: str = name) -> train.Network:
             return network(seed, name, sizes[task][0], units[task][k], sizes[task][1])
 
-        cell, _ = CELLS[name]
+        cell = CELLS[name]
         batches = networks.stream(seed, lambda rng: one_hot(tasks.anbn(rng, B, 1, 10), 4))
         learner = train.Reference(
             start(0), optim.Adam(lr), train.many_to_many(cell, losses.cross_entropy)
@@ -96,7 +91,7 @@ def matched(name: str, D: int, H: int) -> int:
     """The number of units whose parameters come nearest to those of an LSTM with H units."""
 
     def parameters(name: str, H: int) -> int:
-        return CELLS[name][1] * H * (D + H + 1) + (H if name == "GRU" else 0)
+        return sum(a.size for a in leaves(CELLS[name].init(np.random.default_rng(0), D, H)))
 
     want = parameters("LSTM", H)
     return min(range(1, 2 * H + 1), key=lambda n: abs(parameters(name, n) - want))
@@ -105,9 +100,9 @@ def matched(name: str, D: int, H: int) -> int:
 def network(seed: int, name: str, D: int, H: int, V: int) -> train.Network:
     """Draw a network; the forget bias of an LSTM is 1."""
     rng = np.random.default_rng(seed)
-    cell = CELLS[name][0].init(rng, D, H)
+    cell = CELLS[name].init(rng, D, H)
     if name == "LSTM":
-        cell.b[H : 2 * H] = 1
+        cell = cell._replace(b=init.forget_bias(cell.b))
     return train.Network(cell, linear.init(rng, H, V))
 
 
