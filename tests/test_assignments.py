@@ -1,5 +1,6 @@
 """The assignments: what students get, what the checks decide, and what nbgrader makes of it."""
 
+import inspect
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from rnnlib.grading.table import Graded, load, source
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTIONS, EXERCISES = ROOT / "solutions", ROOT / "exercises"
+PAGES = ROOT / "book" / "assignments"
 NAMES = sorted(path.parent.name for path in SOLUTIONS.glob("*/*.ipynb"))
 GRADED = {name: load(SOLUTIONS / name) for name in NAMES}
 EACH = pytest.mark.parametrize("name", NAMES)
@@ -234,6 +236,50 @@ def test_the_release_gives_nothing_away(name: str) -> None:
         if role(cell)[1]:
             solution = cell.source.split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0]
             assert solution.strip() not in released[cell.id]
+
+
+# ------------------------------------------------------- what is said of it, in three places
+
+
+def cell(name: str, id: str) -> str:
+    """Text of a cell of the release."""
+    [found] = [cell for cell in read(EXERCISES, name).cells if cell.id == id]
+    return str(found.source)
+
+
+@EACH
+def test_the_opening_and_the_parts_say_the_points_of_the_table(name: str) -> None:
+    rows = re.findall(r"^\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", cell(name, "opening"), re.M)
+    header, _, reading, *parts, words, together = [tuple(x.strip() for x in row) for row in rows]
+    assert header == ("part", "you write", "points", "minutes")
+    assert reading[:3] == ("", "(reading)", "") and together[:3] == ("", "together", "110")
+    assert words[:3] == (str(len(parts) + 1), "an answer in words", "10")
+    assert int(together[3]) == sum(int(row[3]) for row in (reading, *parts, words))
+    assert len(parts) == len(GRADED[name])
+    for graded, (part, function, points, minutes) in zip(GRADED[name], parts, strict=True):
+        assert (function, int(points)) == (f"`{graded.name}`", graded.points)
+        title = f"## Part {part} · {function} ({points} points, {minutes} minutes)"
+        assert cell(name, f"{graded.name}-spec").splitlines()[0] == title
+
+
+@EACH
+def test_the_signatures_are_those_of_the_stubs_and_of_the_table(name: str) -> None:
+    listed = re.findall(r"^(\w+)\((.*)\) +# -> .+$", cell(name, "signatures"), re.M)
+    assert [function for function, _ in listed] == [graded.name for graded in GRADED[name]]
+    for graded, (function, parameters) in zip(GRADED[name], listed, strict=True):
+        assert f"def {function}({parameters}):\n" in cell(name, function)
+        assert ", ".join(inspect.signature(graded.reference).parameters) == parameters
+
+
+def test_every_assignment_has_a_page_in_the_book_and_every_page_an_assignment() -> None:
+    assert sorted(page.stem for page in PAGES.glob("*.md")) == NAMES
+
+
+@EACH
+def test_the_page_has_the_title_of_the_notebook_and_shows_what_it_asks(name: str) -> None:
+    page, opening = (PAGES / f"{name}.md").read_text("utf-8"), cell(name, "opening")
+    assert page.startswith(f"(as-{name})=\n{opening.splitlines()[0]}\n")
+    assert f"\n```{{assignment}} {name}\n```\n" in page
 
 
 # ----------------------------------------------------------------------- the real thing

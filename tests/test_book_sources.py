@@ -359,7 +359,8 @@ def stated_shape(name):
 
 def pages():
     """The pages of the book; those of the API are generated from the library."""
-    return [Page(p.name, p.read_text(encoding="utf-8")) for p in sorted(BOOK.glob("*.md"))]
+    paths = sorted([*BOOK.glob("*.md"), *BOOK.glob("assignments/*.md")])
+    return [Page(path.name, path.read_text(encoding="utf-8")) for path in paths]
 
 
 @pytest.mark.parametrize("rule", ONE_PAGE, ids=lambda rule: rule.__name__)

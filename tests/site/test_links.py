@@ -84,3 +84,14 @@ def test_nothing_private_is_published(site: Path) -> None:
         assert path.name != "checks.py" and "solutions" not in path.relative_to(site).parts, path
         assert content not in private, path
         assert b"BEGIN SOLUTION" not in content and b"HIDDEN TESTS" not in content, path
+
+
+def test_every_assignment_has_its_notebook_to_download(
+    parsed: dict[Path, Links], site: Path
+) -> None:
+    notebooks = sorted(ROOT.glob("exercises/*/*.ipynb"))
+    assert notebooks
+    for notebook in notebooks:
+        page = (site / "assignments" / f"{notebook.stem}.html").resolve()
+        [found] = [a for _, a in parsed[page].links if a.endswith(f"/{notebook.name}")]
+        assert (page.parent / found).read_bytes() == notebook.read_bytes()

@@ -4,11 +4,31 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from unrolled import api, equations, execution, figures, include, labels, mathjax, toc
+from unrolled import (
+    api,
+    assignments,
+    equations,
+    execution,
+    figures,
+    include,
+    labels,
+    mathjax,
+    toc,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Load every part; Sphinx calls this."""
-    for part in (api, equations, execution, figures, include, labels, mathjax, toc):
+    for part in (
+        api,
+        assignments,
+        equations,
+        execution,
+        figures,
+        include,
+        labels,
+        mathjax,
+        toc,
+    ):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
