@@ -15,7 +15,6 @@ from rnnlib.grading.bounded import bounded
 from rnnlib.grading.sandbox import Called
 from rnnlib.grading.table import Function, Graded, Part
 
-DRAWS = 10  # for each part
 TOO_LONG = "TookTooLong"  # what the sandbox raises in code whose time is up
 
 Call = Callable[[tuple[Any, ...]], Called]
@@ -42,12 +41,12 @@ class Draw:
     @cached_property
     def want_seen(self) -> Any:
         """What of the right result is compared."""
-        return observe(self.part, self.seed, self.want)
+        return observe(self.part, self.seed, self.want, self.args)
 
     @cached_property
     def got_seen(self) -> Any:
         """What of the student's result is compared."""
-        return observe(self.part, self.seed, self.got.result)
+        return observe(self.part, self.seed, self.got.result, self.args)
 
 
 @contextmanager
@@ -77,20 +76,20 @@ class Unobservable:
     """In place of what would be compared, of a result that has not got it."""
 
 
-def observe(part: Part, seed: tuple[int, ...], result: Any) -> Any:
+def observe(part: Part, seed: tuple[int, ...], result: Any, args: tuple[Any, ...]) -> Any:
     """What of a result is compared."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with bounded():
-                return part.observe(result, np.random.default_rng(seed))
+                return part.seen(result, deepcopy(args), np.random.default_rng(seed))
         except Exception:
             return Unobservable()
 
 
 def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) -> Iterator[Draw]:
     """Arguments, expectations and answers."""
-    for k in range(DRAWS):
+    for k in range(part.draws):
         args = part.draw(np.random.default_rng((*seed, k, 0)))
         want = graded.reference(*deepcopy(args))
         got = call(deepcopy(args))

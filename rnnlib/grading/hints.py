@@ -77,7 +77,7 @@ def alike(graded: Graded, draw: Draw, ours: Called) -> Likeness:
         return Likeness(False, False)
     if agree(theirs.result, ours.result, tolerance, nan=True):
         return Likeness(True, True)
-    seen = observe(draw.part, draw.seed, ours.result)
+    seen = observe(draw.part, draw.seed, ours.result, draw.args)
     return Likeness(agree(draw.got_seen, seen, tolerance, nan=True), False)
 
 

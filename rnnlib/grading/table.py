@@ -26,6 +26,26 @@ class Part(NamedTuple):
     draw: Callable[[np.random.Generator], tuple[Any, ...]]  # fresh arguments for the function
     observe: Callable[[Any, np.random.Generator], Any] = lambda result, rng: result
     # ^ what of the result is compared; the generator is seeded alike on both sides
+    measure: Callable[[Any, tuple[Any, ...]], Any] | None = None
+    # ^ in place of observe, where what a result is worth depends on the arguments: given both
+    draws: int = 10  # how often the function is called
+
+    def seen(self, result: Any, args: tuple[Any, ...], rng: np.random.Generator) -> Any:
+        """What of a result is compared.
+
+        Parameters
+        ----------
+        result : object
+            What a function gave.
+        args : tuple
+            For these arguments.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        object
+        """
+        return self.measure(result, args) if self.measure else self.observe(result, rng)
 
 
 class Graded(NamedTuple):
@@ -49,6 +69,7 @@ class Graded(NamedTuple):
     tolerance: float = 1e-5
     stand_ins: Mapping[str, Function] = {}
     says: Mapping[Function, str] = {}  # of a misconception: words of the first check it fails
+    slow: bool = False  # it trains: tests of other functions put its first alternative in its place
 
     @property
     def points(self) -> int:

@@ -12,7 +12,7 @@ from rnnlib.grading import mutants
 from rnnlib.grading.compare import agree, form
 from rnnlib.grading.judge import judge
 from rnnlib.grading.result import report
-from rnnlib.grading.table import load
+from rnnlib.grading.table import Graded, Part, load
 
 ELMAN = assignment().graded[0]
 
@@ -32,6 +32,22 @@ def test_a_row_that_should_not_be_is_found() -> None:
     broken = ELMAN._replace(misconceptions=ELMAN.alternatives, alternatives=ELMAN.misconceptions)
     kinds = {row.kind for row in mutants.matrix((broken,)) if not row.holds}
     assert kinds == {"misconception", "alternative"}
+
+
+def test_what_a_result_is_worth_may_depend_on_the_arguments() -> None:
+    """Either root of a square is right; the table's own is one of them."""
+
+    def draw(rng: np.random.Generator) -> tuple[float]:
+        return (float(rng.uniform(1, 9)),)
+
+    def squared(result: float, args: tuple[float]) -> float:
+        return result**2 / args[0]
+
+    part = Part("root-check", 5, draw, measure=squared, draws=3)
+    root = Graded("root", lambda a: a**0.5, (part,), (), ())
+    for found, points in ((lambda a: -(a**0.5), 5), (lambda a: a, 0)):
+        (one,) = judge(root, (1,), partial(mutants.through_frames, found))
+        assert (one.score, one.draws) == (points, 3)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
