@@ -43,6 +43,8 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
             and list(got) == list(want)
             and all(agree(got[key], want[key], tolerance, nan) for key in want)
         )
+    if callable(want):  # a function that was sent as an argument comes back as no more than that
+        return isinstance(got, Opaque)
     if isinstance(want, (str, Opaque)) or want is None:
         return type(got) is type(want) and got == want
     if isinstance(want, list):
@@ -81,7 +83,7 @@ def holds_text(value: Any) -> bool:
 
 def unchanged(before: Any, after: Any) -> bool:
     """Is an argument after a call what it was before?"""
-    if callable(before):  # a function that was sent as an argument does not come back
+    if callable(before):  # what was made of it stays where it was sent
         return True
     if isinstance(before, (tuple, list)):
         return (

@@ -78,8 +78,12 @@ def shapes(graded: Graded, draw: Draw) -> str:
     """Shapes of the arguments of a draw, and small numbers among them as they are."""
     said = []
     for name, value in zip(inspect.signature(graded.reference).parameters, draw.args, strict=True):
-        plain = isinstance(value, (bool, int, str))
-        said.append(f"{name} = {value!r}" if plain else f"{name} {np.shape(value)}")
+        if isinstance(value, (bool, int, str)):
+            said.append(f"{name} = {value!r}")
+        elif isinstance(value, tuple):
+            said.append(f"{name} {form(value)}")
+        else:
+            said.append(name if callable(value) else f"{name} {np.shape(value)}")
     return ", ".join(said)
 
 

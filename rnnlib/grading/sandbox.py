@@ -372,7 +372,7 @@ class Sandbox:
         TimeIsUp
             If the time of the whole notebook is over.
         """
-        tree, blobs = wire.encode(args)
+        tree, blobs = wire.encode(args, functions=True)
         request = {"do": "call", "name": name, "args": tree}
         header, blobs = self.exchange(request, blobs, self.limits.call, most)
         self.text.clear()

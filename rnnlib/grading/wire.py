@@ -14,7 +14,7 @@ import io
 import json
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
@@ -125,14 +125,16 @@ def unpack(lengths: bytes, body: bytes) -> tuple[Json, list[bytes]]:
 # ---------------------------------------------------------------------------- values
 
 
-def encode(value: Any) -> tuple[Json, list[bytes]]:
+def encode(value: Any, functions: bool = False) -> tuple[Json, list[bytes]]:
     """Turn a value into a tree and blobs.
 
     Parameters
     ----------
     value : object
-        Arrays, numbers, text, None, and tuples, lists and dicts of these are sent as such, a
-        function as its source; of anything else only the name of the type is sent.
+        Arrays, numbers, text, None, and tuples, lists and dicts of these are sent as such; of
+        anything else only the name of the type is sent.
+    functions : bool, optional
+        Send a function as its source, and a partial one with its arguments.
 
     Returns
     -------
@@ -140,10 +142,13 @@ def encode(value: Any) -> tuple[Json, list[bytes]]:
     blobs : list of bytes
     """
     blobs: list[bytes] = []
-    return _encode(value, blobs, 0), blobs
+    return _encode(value, blobs, 0, functions), blobs
 
 
-def _encode(value: Any, blobs: list[bytes], depth: int) -> Json:
+def _encode(value: Any, blobs: list[bytes], depth: int, functions: bool) -> Json:
+    def inner(values: Iterable[Any]) -> list[Json]:
+        return [_encode(v, blobs, depth + 1, functions) for v in values]
+
     if value is None or (
         isinstance(value, (bool, str, float)) and not isinstance(value, np.generic)
     ):
@@ -151,21 +156,19 @@ def _encode(value: Any, blobs: list[bytes], depth: int) -> Json:
     if isinstance(value, int):
         return {"plain": int(value)} if abs(value) < 10**1000 else {"opaque": "a huge int"}
     if depth < DEPTH:
-        if isinstance(value, functools.partial):
-            inner = [_encode(v, blobs, depth + 1) for v in (value.func, *value.args)]
-            return {"partial": inner}
-        if inspect.isfunction(value):
+        if functions and isinstance(value, functools.partial):
+            return {"partial": inner((value.func, *value.args))}
+        if functions and inspect.isfunction(value):
             return {"function": value.__name__, "source": dedent(inspect.getsource(value))}
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-            values = [_encode(v, blobs, depth + 1) for v in value.values()]
-            return {"dict": values, "keys": list(value)}
+            return {"dict": inner(value.values()), "keys": list(value)}
         if isinstance(value, tuple):
-            return {"tuple": [_encode(v, blobs, depth + 1) for v in value]}
+            return {"tuple": inner(value)}
         if isinstance(value, list):
             array = _numbers(value)
             if array is not None and array.size > 1:
                 return {"rows": _blob(array, blobs)}
-            return {"list": [_encode(v, blobs, depth + 1) for v in value[:NODES]]}
+            return {"list": inner(value[:NODES])}
     array = _numbers(value) if hasattr(value, "__array__") else None
     if array is None:
         return {"opaque": type(value).__name__[:100]}

@@ -12,7 +12,7 @@ from rnnlib.grading.compare import agree
 
 
 def there_and_back(value: Any, compile: Any = None) -> Any:
-    tree, blobs = wire.encode(value)
+    tree, blobs = wire.encode(value, functions=compile is not None)
     frame = wire.pack({"value": tree}, blobs)
     lengths, body = frame[: wire.LENGTHS.size], frame[wire.LENGTHS.size :]
     assert wire.size(lengths, most=1 << 20) == len(body)
@@ -74,7 +74,11 @@ def test_functions_go_out_but_are_never_taken_in() -> None:
     assert there_and_back(double, compile)(3) == 6
     assert there_and_back(partial(double, 4), compile)() == 8
     with pytest.raises(wire.Unreadable):
-        there_and_back(double)
+        wire.decode(*wire.encode(double, functions=True))
+    assert there_and_back((double, partial(double, 4))) == (
+        wire.Opaque("function"),
+        wire.Opaque("partial"),
+    )
 
 
 @pytest.mark.parametrize(
