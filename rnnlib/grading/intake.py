@@ -18,8 +18,6 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nbformat
-
 from rnnlib.grading import inert
 from rnnlib.grading.assignment import Assignment, is_check, tags, text_of
 
@@ -171,6 +169,8 @@ def why_no_json(data: bytes, error: ValueError) -> str:
 
 def upgrade(notebook: Cell) -> Cell:
     """A notebook of an older format in that of nbformat 4."""
+    import nbformat  # here, since it takes a second of every worker
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
