@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if getattr(args, "unsafe_local", False):
         print(UNSAFE, file=sys.stderr)
-    elif args.command in (grade, judge) and (reason := why_not()):
+    elif args.command in (grade, judge) and here(args) and (reason := why_not()):
         print(f"There is no sandbox here: {reason}\n", file=sys.stderr)
         print(f"To grade without one: {UNSAFE}", file=sys.stderr)
         return 2
@@ -38,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 130
+
+
+def here(args: argparse.Namespace) -> bool:
+    """Does students' code run on this machine?"""
+    return getattr(args, "scheduler", None) is None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("assignment")
     one.add_argument("--submitted", type=Path, help="folder STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb")
     one.add_argument("--workers", type=int, default=classrun.workers(), help="how many at a time")
+    one.add_argument("--scheduler", help="address of a Dask scheduler whose workers grade")
     one.add_argument("--db", help="URL of the gradebook")
     one.add_argument("--json", type=Path, help="write all results to this file")
     one.add_argument("--regrade", action="store_true", help="grade again what has a result")
@@ -91,27 +96,49 @@ def folders(directory: Any) -> tuple[Path, Path]:
 
 def grade(args: argparse.Namespace) -> int:
     """Grade a class."""
-    from nbgrader.api import Gradebook
-    from nbgrader.utils import parse_utc
-    from tqdm import tqdm
-
-    from rnnlib.grading import gradebook, plugin
+    from rnnlib.grading import gradebook
 
     directory = course()
     directory.db_url = args.db or directory.db_url
     about = assignment.read(args.assignment, *folders(directory))
     root = Path(directory.root)
     submitted = args.submitted or root / directory.submitted_directory
-    autograded = root / directory.autograded_directory
-    results = autograded.parent / "results" / about.name
+    results = (root / directory.autograded_directory).parent / "results"
+    with classrun.alone(results):
+        outcomes = grade_all(args, about, directory, submitted.resolve(), results / about.name)
+    outcomes.sort(key=lambda outcome: str(outcome["student"]))
+    if args.json:
+        hidden = ("notebook", "entered")
+        slim = [{k: v for k, v in o.items() if k not in hidden} for o in outcomes]
+        gradebook.write(args.json, slim)
+    print(classrun.summary(outcomes))
+    return 0
+
+
+def grade_all(
+    args: argparse.Namespace,
+    about: assignment.Assignment,
+    directory: Any,
+    submitted: Path,
+    results: Path,
+) -> list[classrun.Outcome]:
+    """Grade what has no result yet, and enter what is not entered yet."""
+    from nbgrader.api import Gradebook
+    from nbgrader.utils import parse_utc
+    from tqdm import tqdm
+
+    from rnnlib.grading import gradebook, plugin
+
+    autograded = Path(directory.root) / directory.autograded_directory
     todo = classrun.jobs(about, *folders(directory), submitted, args.unsafe_local)
-    plugin.register(directory, about)
     old = [] if args.regrade else [o for job in todo if (o := classrun.kept(job, results))]
     done = {outcome["student"] for outcome in old}
     left = [job for job in todo if job.student not in done]
     outcomes: list[classrun.Outcome] = []
+    plugin.register(directory, about)
     with closing(Gradebook(directory.db_url, directory.course_id)) as book:
-        entered = gradebook.stored(book, about.name)
+        stored = gradebook.stored(book, about.name)
+        where = book.engine.url.render_as_string(hide_password=True)
 
         def enter(outcome: classrun.Outcome) -> None:
             student = outcome["student"]
@@ -125,38 +152,51 @@ def grade(args: argparse.Namespace) -> int:
 
         def enter_or_say(outcome: classrun.Outcome) -> None:
             """What cannot be entered, such as a name that is no text, does not stop the others."""
+            path = results / f"{outcome['student']}.json"
             try:
-                gradebook.write(results / f"{outcome['student']}.json", outcome)
+                gradebook.write(path, {**outcome, "entered": None})
                 enter(outcome)
+                gradebook.write(path, {**outcome, "entered": where})
             except Exception as error:
                 book.db.rollback()
                 refused, note = result.fault(error)
                 outcome.update(refused=refused, needs_a_look=True, score=0)
                 outcome["notes"].append(note)
+            outcomes.append(outcome)
 
         for outcome in old:
-            if outcome["student"] not in entered:
-                enter_or_say(outcome)
-            outcomes.append(outcome)
-        bar = tqdm(total=len(todo), initial=len(old), unit="submission", disable=None)
-        with bar:
-            for outcome in classrun.run_all(left, partial(pool, args.workers)):
-                enter_or_say(outcome)
+            if outcome.get("entered") == where and outcome["student"] in stored:
                 outcomes.append(outcome)
+            else:
+                enter_or_say(outcome)
+        bar = tqdm(total=len(todo), initial=len(old), unit="submission", disable=None)
+        with bar, closing(run(args, about, directory, submitted, left)) as graded:
+            for outcome in graded:
+                enter_or_say(outcome)
                 bar.update()
-    outcomes.sort(key=lambda outcome: str(outcome["student"]))
-    if args.json:
-        slim = [{k: v for k, v in o.items() if k != "notebook"} for o in outcomes]
-        gradebook.write(args.json, slim)
-    print(classrun.summary(outcomes))
-    return 0
+    return outcomes
 
 
-def pool(workers: int) -> Executor:
-    """Processes of this machine, each of which has imported what it needs."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rnnlib.grading.classrun"])
-    return ProcessPoolExecutor(workers, mp_context=context)
+def run(
+    args: argparse.Namespace,
+    about: assignment.Assignment,
+    directory: Any,
+    submitted: Path,
+    todo: list[classrun.Job],
+) -> Generator[classrun.Outcome, None, None]:
+    """Do all jobs, on this machine or on those of a cluster."""
+    if here(args) or not todo:
+        yield from classrun.run_all(todo, partial(ThreadPoolExecutor, args.workers))
+        return
+    try:
+        from rnnlib.grading import cluster
+    except ImportError as error:
+        raise ValueError(f"scheduler: {error}; run: pip install 'rnnlib[cluster]'") from None
+    seen = tuple(str(folder) for folder in (*folders(directory), submitted))
+    with cluster.connect(args.scheduler) as client:
+        cluster.examine(client, about, seen, args.unsafe_local)
+        make = partial(client.get_executor, pure=False)
+        yield from classrun.run_all(todo, make, cluster.DEAD)
 
 
 def judge(args: argparse.Namespace) -> int:

@@ -5,11 +5,19 @@ assignment. A run that was killed goes on where it was: what has a file with the
 graded again, and what is in the gradebook already is not entered again.
 """
 
+import fcntl
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    as_completed,
+)
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +26,7 @@ from rnnlib.grading.assignment import Assignment, read
 from rnnlib.grading.inert import one_line
 from rnnlib.grading.intake import Refused, blank, find, read_bytes
 from rnnlib.grading.result import fault, grade, grade_intake, to_json
+from rnnlib.grading.sandbox import Unavailable
 
 TRIES = 3  # of a task whose worker dies under it
 
@@ -68,6 +77,10 @@ def digest(folder: Path, assignment: Assignment) -> str:
 def do(job: Job) -> Outcome:
     """Grade one submission; runs in a worker."""
     assignment = read(job.assignment, Path(job.solutions), Path(job.releases))
+    if digest(Path(job.folder), assignment) != job.digest:
+        return lost(
+            job, ValueError(f"{job.folder} holds something else by now, or on this machine")
+        )
     result = grade(Path(job.folder), assignment, job.student, unsafe_local=job.unsafe_local)
     return {**to_json(result), "notebook": result.notebook, "digest": job.digest}
 
@@ -83,7 +96,11 @@ def kept(job: Job, results: Path) -> Outcome | None:
     return outcome if outcome.get("digest") == job.digest else None
 
 
-def run_all(todo: Iterable[Job], make_executor: Callable[[], Executor]) -> Iterator[Outcome]:
+def run_all(
+    todo: Iterable[Job],
+    make_executor: Callable[[], Executor],
+    dead: tuple[type[Exception], ...] = (BrokenExecutor,),
+) -> Iterator[Outcome]:
     """Do all jobs, in any order.
 
     Parameters
@@ -91,6 +108,8 @@ def run_all(todo: Iterable[Job], make_executor: Callable[[], Executor]) -> Itera
     todo : iterable of Job
     make_executor : callable
         Gives a :class:`concurrent.futures.Executor`; a new one is asked for if one breaks.
+    dead : tuple of type, optional
+        Exceptions by which it says that a worker died.
 
     Yields
     ------
@@ -100,35 +119,48 @@ def run_all(todo: Iterable[Job], make_executor: Callable[[], Executor]) -> Itera
     Raises
     ------
     Unavailable
-        If a sandbox does not start.
+        If a sandbox does not start, or the scheduler of a cluster is gone.
 
     Notes
     -----
     A worker that dies may take all tasks of its executor with it, whose fault it was not. So a job
     that was lost ``TRIES`` times is done once more, alone; what is lost alone is not graded.
     """
+    from rnnlib.grading.worker import work
+
     left = {job: 0 for job in todo}
     while left:
         suspects = [job for job, lost in left.items() if lost >= TRIES]
         together = suspects[:1] or list(left)
         with make_executor() as executor:
-            futures: dict[Future[Outcome], Job] = {
-                executor.submit(do, job): job for job in together
-            }
-            for future in as_completed(futures):
-                job = futures[future]
-                try:
-                    outcome = future.result()
-                except BrokenExecutor as error:
-                    left[job] += 1
-                    if left[job] <= TRIES:
-                        continue
-                    outcome = lost(job, error)
-                except BaseException:
-                    executor.shutdown(wait=False, cancel_futures=True)
-                    raise
-                del left[job]
-                yield outcome
+            futures = {executor.submit(work, job): job for job in together}
+            try:
+                for future in as_completed(list(futures)):
+                    job = futures.pop(future)
+                    outcome = outcome_of(future, job, left, dead)
+                    if outcome is not None:
+                        yield outcome
+            finally:
+                for future in futures:
+                    future.cancel()
+
+
+def outcome_of(
+    future: Future[str], job: Job, left: dict[Job, int], dead: tuple[type[Exception], ...]
+) -> Outcome | None:
+    """What came of a job, which is then no longer left; None if it is to be done again."""
+    try:
+        outcome: Outcome = json.loads(future.result())
+    except dead as error:
+        left[job] += 1
+        if left[job] <= TRIES:
+            return None
+        outcome = lost(job, error)
+    except CancelledError:
+        gone = "the scheduler is gone, with what it had to do; the same command goes on from here"
+        raise Unavailable(gone) from None
+    del left[job]
+    return outcome
 
 
 def lost(job: Job, error: BaseException) -> Outcome:
@@ -136,6 +168,31 @@ def lost(job: Job, error: BaseException) -> Outcome:
     assignment = read(job.assignment, Path(job.solutions), Path(job.releases))
     result = grade_intake(blank(assignment, *fault(error)), assignment, job.student)
     return {**to_json(result), "notebook": result.notebook, "digest": job.digest}
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """See that one process at a time writes; the system ends this with the process.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all results of a course.
+
+    Raises
+    ------
+    ValueError
+        If there is another one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "this course is being graded by another process; wait for it"
+            ) from None
+        yield
 
 
 def summary(outcomes: list[Outcome]) -> str:

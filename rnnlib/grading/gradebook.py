@@ -5,8 +5,6 @@ gave stays.
 """
 
 import json
-import os
-import tempfile
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -103,7 +101,9 @@ def stored(gradebook: Gradebook, assignment: str) -> set[str]:
 
 
 def write(path: Path, content: Any) -> None:
-    """Write JSON so that the file is there as a whole or not at all.
+    """Write JSON so that the file is there as a whole or not at all, to be called by one process.
+
+    What a process leaves that is killed while it writes, the next one overwrites.
 
     Parameters
     ----------
@@ -112,8 +112,7 @@ def write(path: Path, content: Any) -> None:
     content : object
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+    unfinished = path.with_name(".writing")
+    unfinished.write_text(json.dumps(content), encoding="utf-8")
+    unfinished.chmod(0o644)
+    unfinished.replace(path)

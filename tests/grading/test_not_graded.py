@@ -64,7 +64,7 @@ class Fragile(Executor):
             if breaks:
                 future.set_exception(BrokenExecutor())
             else:
-                future.set_result({"student": job.student, "score": 1})
+                future.set_result(json.dumps({"student": job.student, "score": 1}))
 
 
 def test_a_job_whose_worker_always_dies_is_not_graded_and_the_others_are(
