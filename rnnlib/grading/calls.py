@@ -78,11 +78,10 @@ class Unobservable:
 
 def observe(part: Part, seed: tuple[int, ...], result: Any, args: tuple[Any, ...]) -> Any:
     """What of a result is compared."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), warnings.catch_warnings(), bounded():
         warnings.simplefilter("ignore")
         try:
-            with bounded():
-                return part.seen(result, deepcopy(args), np.random.default_rng(seed))
+            return part.seen(result, deepcopy(args), np.random.default_rng(seed))
         except Exception:
             return Unobservable()
 
