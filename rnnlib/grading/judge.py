@@ -80,7 +80,7 @@ def shapes(graded: Graded, draw: Draw) -> str:
     for name, value in zip(inspect.signature(graded.reference).parameters, draw.args, strict=True):
         if isinstance(value, (bool, int, str)):
             said.append(f"{name} = {value!r}")
-        elif isinstance(value, tuple):
+        elif isinstance(value, (tuple, list)):
             said.append(f"{name} {form(value)}")
         else:
             said.append(name if callable(value) else f"{name} {np.shape(value)}")
