@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlib.grading import assignment, classrun, doctor, intake, mutants, result
-from rnnlib.grading.sandbox import Unavailable, why_not
+from rnnlib.grading.sandbox import Unavailable, exposed, why_not
 
 UNSAFE = (
     "--unsafe-local: students' code runs with your rights. It can read and change your files, the "
@@ -94,6 +94,13 @@ def folders(directory: Any) -> tuple[Path, Path]:
     return root / directory.source_directory, root / directory.release_directory
 
 
+def refuse_exposed(args: argparse.Namespace, directory: Any, *more: Path) -> None:
+    """See that students' code cannot read the course."""
+    reason = exposed(*assignment.private(directory), *more)
+    if reason and here(args) and not args.unsafe_local:
+        raise Unavailable(reason)
+
+
 def grade(args: argparse.Namespace) -> int:
     """Grade a class."""
     from rnnlib.grading import gradebook
@@ -103,6 +110,7 @@ def grade(args: argparse.Namespace) -> int:
     about = assignment.read(args.assignment, *folders(directory))
     root = Path(directory.root)
     submitted = args.submitted or root / directory.submitted_directory
+    refuse_exposed(args, directory, submitted)
     results = (root / directory.autograded_directory).parent / "results"
     with classrun.alone(results):
         outcomes = grade_all(args, about, directory, submitted.resolve(), results / about.name)
@@ -202,7 +210,9 @@ def run(
 def judge(args: argparse.Namespace) -> int:
     """Judge one notebook, wherever it lies."""
     name = args.assignment or args.notebook.stem
-    about = assignment.read(name, *folders(course()))
+    directory = course()
+    refuse_exposed(args, directory)
+    about = assignment.read(name, *folders(directory))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "student", name)
         copy.mkdir(parents=True)

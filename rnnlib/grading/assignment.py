@@ -77,6 +77,15 @@ def read(name: str, solutions: Path, releases: Path) -> Assignment:
     )
 
 
+def private(course: Any) -> list[Path]:
+    """What students' code must not read, of a course directory of nbgrader."""
+    root = Path(course.root)
+    names = "source submitted autograded feedback solution source_with_tests".split()
+    folders = [root / getattr(course, f"{name}_directory") for name in names]
+    scheme, _, database = course.db_url.partition(":///")
+    return [root, *folders, *([Path(database)] if scheme == "sqlite" else [])]
+
+
 def tags(cell: dict[str, Any]) -> dict[str, Any]:
     """The nbgrader metadata of a cell of a release; empty if it has none."""
     meta: dict[str, Any] = cell["metadata"].get("nbgrader", {})

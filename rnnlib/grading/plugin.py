@@ -28,11 +28,11 @@ from nbgrader.utils import parse_utc
 from traitlets import Bool
 
 from rnnlib.grading import pages
-from rnnlib.grading.assignment import Assignment, read, tags
+from rnnlib.grading.assignment import Assignment, private, read, tags
 from rnnlib.grading.inert import one_line
 from rnnlib.grading.intake import Intake, Refused, read_bytes
 from rnnlib.grading.result import NOT_GRADED, grade_intake, take_or_not
-from rnnlib.grading.sandbox import why_not
+from rnnlib.grading.sandbox import exposed, why_not
 
 TIMESTAMP_BYTES, SECRET_BYTES = 100, 200
 KEY = "rnnlib"  # in the metadata of a rebuilt notebook
@@ -92,9 +92,8 @@ def start(self: Any) -> None:
     """Grade the rebuilt submissions in place of what was handed in."""
     course = self.coursedir
     unsafe = bool(self.config.Judge.get("unsafe_local", False))
-    reason = "" if unsafe else why_not()
-    if reason:
-        raise refuse(self, f"Nothing was graded, since there is no sandbox here: {reason}")
+    if not unsafe and (reason := why_not() or exposed(*private(course))):
+        raise refuse(self, f"Nothing was graded, since students' code cannot be kept in here: {reason}")
     try:
         assignment = read_assignment(course, course.assignment_id)
         register(course, assignment)

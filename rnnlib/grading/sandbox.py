@@ -31,6 +31,7 @@ START = (
     "from rnnlib.grading.driver import main; main({replies}, {masked})"
 )
 SCRATCH = "/tmp"  # in the sandbox: where a notebook runs, a folder in memory
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin")  # that every sandbox shows, besides Python
 # Packages that answer an assignment, if they are installed; rnnlib is never there.
 FRAMEWORKS = ("torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "flax")
 
@@ -87,6 +88,36 @@ def why_not() -> str:
             "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
         )
     return ""
+
+
+def exposed(*private: Path) -> str:
+    """Which of these every sandbox would show, and what to do about it; empty if none.
+
+    Parameters
+    ----------
+    *private : Path
+        What students' code must not read, such as the folder of the course.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> exposed(Path("/usr/share/course"))
+    '/usr/share/course is part of /usr, which every sandbox shows: move the course'
+    """
+    for path in private:
+        for shown in (*SYSTEM, *prefixes()):
+            if path.resolve().is_relative_to(Path(shown).resolve()):
+                return f"{path} is part of {shown}, which every sandbox shows: move the course"
+    return ""
+
+
+def prefixes() -> list[str]:
+    """Folders in which this Python lies."""
+    found = {str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, sys.exec_prefix)}
+    return sorted(prefix for prefix in found if not Path(prefix).is_relative_to("/usr"))
 
 
 def isolation() -> list[str]:
@@ -155,8 +186,8 @@ def command(
     for name, value in environment().items():
         argv += ["--setenv", name, value]
     argv += ["--size", "4096", "--tmpfs", "/"]
-    argv += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    for name in ("/lib", "/lib64", "/bin"):
+    argv += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for name in SYSTEM:
         if os.path.islink(name):
             argv += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
@@ -164,11 +195,8 @@ def command(
     argv += ["--proc", "/proc", "--dev", "/dev"]
     for folder in (SCRATCH, "/dev/shm"):
         argv += ["--size", str(limits.folder), "--tmpfs", folder]
-    # Python may lie below a folder that is made above.
-    prefixes = {str(Path(p).resolve()) for p in (sys.base_prefix, sys.prefix, sys.exec_prefix)}
-    for prefix in sorted(prefixes):
-        if not Path(prefix).is_relative_to("/usr"):
-            argv += ["--ro-bind", prefix, prefix]
+    for prefix in prefixes():  # which may lie below a folder that is made above
+        argv += ["--ro-bind", prefix, prefix]
     for path in hidden(allowed):
         argv += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
     for file in files:

@@ -20,7 +20,7 @@ from typing import Any
 
 from rnnlib.grading import classrun
 from rnnlib.grading.assignment import read
-from rnnlib.grading.sandbox import Unavailable, why_not
+from rnnlib.grading.sandbox import Unavailable, exposed, why_not
 
 mine = threading.local()
 
@@ -99,7 +99,7 @@ def obstacle(assignment: str, digest: str, folders: tuple[str, ...], unsafe_loca
     unsafe_local : bool
         Is a sandbox not asked for?
     """
-    if not unsafe_local and (reason := why_not()):
+    if not unsafe_local and (reason := why_not() or exposed(*map(Path, folders))):
         return f"{socket.gethostname()}: {reason}"
     if unseen := [folder for folder in folders if not Path(folder).is_dir()]:
         return f"{socket.gethostname()}: there is no {unseen[0]}; all machines must see one folder"
