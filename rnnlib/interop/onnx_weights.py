@@ -18,6 +18,11 @@ from rnnlib.interop.layers import Layers, Network, as_layers, directions, joined
 from rnnlib.reference.ops import Array
 
 BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}
+ACTIVATIONS = {
+    "RNN": ["tanh"],
+    "GRU": ["sigmoid", "tanh"],
+    "LSTM": ["sigmoid", "tanh", "tanh"],
+}
 WAYS = {"forward": 1, "bidirectional": 2}
 
 
@@ -102,7 +107,7 @@ def _layer(node: Node, name: str) -> Any:
     _check_attributes(node, name)
     after = node.op == "GRU" and node.attributes.get("linear_before_reset", 0)
     convention = find("onnx", node.op + ", linear_before_reset=1" * bool(after))
-    n = WAYS[node.attributes.get("direction", "forward")]
+    n = WAYS[_text(node.attributes.get("direction", "forward"))]
     B = np.zeros((n, 2 * node.R.shape[1]), dtype=node.R.dtype) if node.B is None else node.B
     if not len(node.W) == len(node.R) == len(B) == n:
         got = f"{len(node.W)}, {len(node.R)} and {len(B)}"
@@ -116,21 +121,18 @@ def _layer(node: Node, name: str) -> Any:
 
 def _check_attributes(node: Node, name: str) -> None:
     """Refuse what changes the function; our cells have the default activations and no clipping."""
+    allowed: dict[str, list[Any]] = {
+        "direction": list(WAYS),
+        "linear_before_reset": [0, 1],
+        "input_forget": [0],
+        "activations": [ACTIVATIONS[node.op], ACTIVATIONS[node.op] * 2],
+    }
     for key, value in node.attributes.items():
-        value = value.decode() if isinstance(value, bytes) else value
-        fine = {
-            "direction": value in WAYS,
-            "linear_before_reset": value in (0, 1),
-            "input_forget": value == 0,
-            "activations": _default_activations(node.op, value),
-        }.get(key, key in ("hidden_size", "layout"))
-        if not fine:
+        plain = [_text(v).lower() for v in value] if key == "activations" else _text(value)
+        if key not in ("hidden_size", "layout") and plain not in allowed.get(key, []):
             raise ValueError(f"{name}: got {key}={value!r}, which our cells do not do")
 
 
-def _default_activations(op: str, value: Any) -> bool:
-    default = {"RNN": ["tanh"], "GRU": ["sigmoid", "tanh"], "LSTM": ["sigmoid", "tanh", "tanh"]}[op]
-    if not isinstance(value, Sequence):
-        return False
-    got = [(v.decode() if isinstance(v, bytes) else str(v)).lower() for v in value]
-    return got in (default, default * 2)
+def _text(value: Any) -> Any:
+    """Strings of ONNX come as bytes."""
+    return value.decode() if isinstance(value, bytes) else value
