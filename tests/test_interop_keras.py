@@ -58,7 +58,7 @@ def say(model, xs):
 @pytest.mark.parametrize("seed", range(2))
 def test_keras_with_our_weights_says_what_we_say(keras, name, ways, seed):
     rng = np.random.default_rng(seed)
-    layers, D, H, T, B = rng.integers(1, 5, size=5)
+    layers, D, H, T, B = (int(n) for n in rng.integers(1, 5, size=5))
     params = random_network(rng, CELLS[name], min(layers, 2), ways, D, H)
     model = build(keras, name, len(params), ways, D, H)
     for layer, weights in zip(model.layers, interop.to_keras(params), strict=True):
