@@ -8,7 +8,7 @@ those, the first in the table.
 
 from typing import NamedTuple
 
-from rnnlib.grading.calls import Draw, behave, observe
+from rnnlib.grading.calls import Draw, Unobservable, behave, observe
 from rnnlib.grading.compare import agree
 from rnnlib.grading.sandbox import Called
 from rnnlib.grading.table import Function, Graded
@@ -78,6 +78,8 @@ def alike(graded: Graded, draw: Draw, ours: Called) -> Likeness:
     if agree(theirs.result, ours.result, tolerance, nan=True):
         return Likeness(True, True)
     seen = observe(draw.part, draw.seed, ours.result, draw.args)
+    if isinstance(seen, Unobservable):
+        return Likeness(False, False)
     return Likeness(agree(draw.got_seen, seen, tolerance, nan=True), False)
 
 
