@@ -116,11 +116,13 @@ def grade(args: argparse.Namespace) -> int:
         outcomes = grade_all(args, about, directory, submitted.resolve(), results / about.name)
     outcomes.sort(key=lambda outcome: str(outcome["student"]))
     if args.json:
-        hidden = ("notebook", "entered")
-        slim = [{k: v for k, v in o.items() if k not in hidden} for o in outcomes]
-        gradebook.write(args.json, slim)
+        slim = [{k: v for k, v in o.items() if k != "notebook"} for o in outcomes]
+        gradebook.write(args.json, [{**o, "entered": bool(o["entered"])} for o in slim])
     print(classrun.summary(outcomes))
-    return 0
+    missing = sum(not outcome["entered"] for outcome in outcomes)
+    if missing:
+        print(f"{missing} not entered in the gradebook; the same command tries again.")
+    return int(missing > 0)
 
 
 def grade_all(
@@ -161,16 +163,17 @@ def grade_all(
         def enter_or_say(outcome: classrun.Outcome) -> None:
             """What cannot be entered, such as a name that is no text, does not stop the others."""
             path = results / f"{outcome['student']}.json"
+            outcomes.append({**outcome, "entered": None})
             try:
-                gradebook.write(path, {**outcome, "entered": None})
+                gradebook.write(path, outcomes[-1])
                 enter(outcome)
-                gradebook.write(path, {**outcome, "entered": where})
+                outcomes[-1]["entered"] = where
+                gradebook.write(path, outcomes[-1])
             except Exception as error:
                 book.db.rollback()
-                refused, note = result.fault(error)
-                outcome.update(refused=refused, needs_a_look=True, score=0)
-                outcome["notes"].append(note)
-            outcomes.append(outcome)
+                _, note = result.fault(error)
+                note = f"not entered in the gradebook: {note}"
+                outcomes[-1] |= {"entered": None, "notes": [*outcome["notes"], note]}
 
         for outcome in old:
             if outcome.get("entered") == where and outcome["student"] in stored:

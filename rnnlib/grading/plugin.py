@@ -93,7 +93,7 @@ def start(self: Any) -> None:
     course = self.coursedir
     unsafe = bool(self.config.Judge.get("unsafe_local", False))
     if not unsafe and (reason := why_not() or exposed(*private(course))):
-        raise refuse(self, f"Nothing was graded, since students' code cannot be kept in here: {reason}")
+        raise refuse(self, f"Nothing was graded: students' code cannot be kept in here. {reason}")
     try:
         assignment = read_assignment(course, course.assignment_id)
         register(course, assignment)

@@ -1,14 +1,21 @@
 """A fault of ours costs no other submission anything, and is seen."""
 
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import NAME, ROOT, Hand, assignment, solved
+from nbgrader.api import Gradebook
 
 from rnnlib.grading import classrun, result
 from rnnlib.grading.classrun import Job
@@ -102,3 +109,63 @@ def test_whole_numbers_of_any_length_are_finite() -> None:
 
     assert is_finite(10**400) and not is_finite(np.array([np.nan]))
     assert not agree(10**400, 7, 1e-5) and not agree(["x" * 10**6, ""], np.ones(2), 1e-5)
+
+
+@pytest.mark.usefixtures("sandboxed")
+def test_what_cannot_be_entered_costs_no_other_its_entry_and_is_entered_next_time(
+    hand_in: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("solutions", "exercises"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "nbgrader_config.py").write_text((ROOT / "nbgrader_config.py").read_text())
+    for student in ("a", "b", "c"):
+        hand_in(solved(), student=student)
+    database = tmp_path / "grading" / "gradebook.db"
+
+    def run() -> tuple[int, str, dict[str, Any]]:
+        command = [sys.executable, "-m", "rnnlib.grading", "grade", NAME, "--workers", "1"]
+        done = subprocess.run(
+            [*command, "--submitted", "submitted", "--json", "out.json"],
+            cwd=tmp_path,
+            env={**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        found = json.loads((tmp_path / "out.json").read_text())
+        return done.returncode, done.stdout, {one["student"]: one for one in found}
+
+    def execute(sql: str) -> list[Any]:
+        with closing(sqlite3.connect(database)) as book, book:
+            return book.execute(sql).fetchall()
+
+    def in_the_gradebook() -> set[str]:
+        return {
+            student
+            for (student,) in execute(
+                "select student_id from submitted_assignment join submitted_notebook on "
+                "submitted_notebook.assignment_id = submitted_assignment.id join grade on "
+                "grade.notebook_id = submitted_notebook.id where auto_score is not null"
+            )
+        }
+
+    database.parent.mkdir()
+    # nbgrader calls `alembic` by name
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    with Gradebook(f"sqlite:///{database}"):
+        pass
+    execute(
+        "create trigger full before insert on submitted_assignment when new.student_id = 'b' "
+        "begin select raise(abort, 'the disk is full'); end"
+    )
+    status, said, first = run()
+    assert status == 1 and "1 not entered in the gradebook" in said
+    assert [first[student]["entered"] for student in "abc"] == [True, False, True]
+    assert "the disk is full" in first["b"]["notes"][-1] and "the disk is full" in said
+    assert in_the_gradebook() == {"a", "c"}
+    execute("drop trigger full")
+    status, said, second = run()
+    assert status == 0 and all(one["entered"] for one in second.values())
+    assert in_the_gradebook() == {"a", "b", "c"}
+    assert {s: one["seed"] for s, one in first.items()} == {
+        s: one["seed"] for s, one in second.items()
+    }
