@@ -1,5 +1,7 @@
 """What several test files need: random examples, gradient errors, mutants, labels."""
 
+import importlib
+import importlib.util
 import inspect
 import io
 import re
@@ -61,6 +63,21 @@ CELLS = [
 def module_of(cell):
     """The module that a cell is, or whose class it is of."""
     return cell if inspect.ismodule(cell) else inspect.getmodule(type(cell))
+
+
+def nn_cell(cell):
+    """The same cell in :mod:`rnnlib.nn`, or None."""
+    name = module_of(cell).__name__.replace("reference", "nn")
+    if importlib.util.find_spec(name) is None:
+        return None
+    twin = importlib.import_module(name)
+    if inspect.ismodule(cell):
+        return twin
+    given = options(cell)
+    if "activation" in given:
+        names = {getattr(module_of(cell), n): n for n in ("TANH", "RELU", "SIGMOID")}
+        given = {"activation": getattr(twin, names[given["activation"]])}
+    return getattr(twin, type(cell).__name__)(**given)
 
 
 def options(cell):

@@ -5,12 +5,12 @@ With ``s`` the state and ``h`` the part of it that is read out::
     s_t = step(x_t, s_{t-1}),                t = 1 ... T             (unroll)
 """
 
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from rnnlib import shapes
+from rnnlib.nn import entrance
 
 
 class HasHidden(Protocol):
@@ -18,6 +18,7 @@ class HasHidden(Protocol):
 
     @property
     def h(self) -> Tensor: ...
+    def _replace(self, *, h: Tensor) -> Self: ...
 
 
 P = TypeVar("P", contravariant=True)  # the cell's Params
@@ -57,7 +58,7 @@ def forward(cell: Cell[P, S], params: P, xs: Tensor, state: S) -> tuple[Tensor, 
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    shapes.arguments(params=params, xs=(xs, "T B D"), state=state)
+    entrance.check(params=params, xs=(xs, "T B D"), state=state)
     hs = []
     for x in xs:
         state = cell.step(params, x, state)  # (unroll)

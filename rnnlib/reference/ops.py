@@ -127,7 +127,7 @@ def paths(name: str, tree: Any) -> list[str]:
     return [path for end, t in zip(ends, tree, strict=True) for path in paths(name + end, t)]
 
 
-def tree_map(f: Callable[..., Array], tree: Tree, *others: Tree) -> Tree:
+def tree_map(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """Apply a function to the arrays of one or more trees of the same form.
 
     Parameters
@@ -148,7 +148,7 @@ def tree_map(f: Callable[..., Array], tree: Tree, *others: Tree) -> Tree:
         If the trees are not of the same form.
     """
     if not isinstance(tree, tuple):
-        return f(tree, *others)  # type: ignore[return-value]
+        return f(tree, *others)  # type: ignore[no-any-return]
     children = (tree_map(f, *ts) for ts in zip(tree, *others, strict=True))
     return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
 

@@ -1,0 +1,656 @@
+"""``RNN``, ``LSTM`` and ``GRU``: torch's constructor and state dict, and the options it lacks.
+
+With all options off they are the layers of :mod:`torch.nn`, run by the same kernels. Each option
+is a function of :mod:`rnnlib.nn` under its own name; :mod:`rnnlib.nn.backend` decides who runs it.
+"""
+
+from typing import Any, ClassVar, Self, TypedDict, Unpack
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.nn import functional as F
+
+from rnnlib.nn import (
+    backend,
+    dropout,
+    elman,
+    entrance,
+    gru,
+    gru_cho,
+    init,
+    lstm,
+    lstm_layer_norm,
+    lstm_peephole,
+    lstm_projected,
+    ragged,
+    weight_drop,
+    zoneout,
+)
+from rnnlib.nn.bidirectional import reverse
+from rnnlib.nn.elman_activation import RELU, Elman
+from rnnlib.reference.dropout import check_rate
+
+
+class Options(TypedDict, total=False):
+    """Options of all three layers, each off by default."""
+
+    zoneout: float | tuple[float, ...]  # for an LSTM one rate, or one for h and one for c
+    recurrent_dropout: float  # one mask of the state per sequence
+    weight_drop: float  # one mask of the recurrent weights per call
+    residual: bool  # each layer but the first adds its input, as it is before dropout
+    init: str | None  # "orthogonal", for an LSTM also "chrono"
+    backend: str  # "auto", "torch" or "loop"
+
+
+class Recurrent(torch.nn.RNNBase):
+    """What the three layers share: all but the constructor and the cell.
+
+    It is made by :class:`RNN`, :class:`LSTM` and :class:`GRU`.
+    """
+
+    OPERATORS: ClassVar[dict[str, Any]] = {
+        "RNN_TANH": torch.rnn_tanh,
+        "RNN_RELU": torch.rnn_relu,
+        "LSTM": torch.lstm,
+        "GRU": torch.gru,
+    }
+    TORCH: type[torch.nn.RNNBase]  # torch's own layer
+    State: Any = elman.State
+    weight_ih_l0: Parameter
+    weight_hh_l0: Parameter
+
+    def _set_options(
+        self,
+        zoneout: float | tuple[float, ...] = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        residual: bool = False,
+        init: str | None = None,
+        backend: str = "auto",
+    ) -> None:
+        """Check the options that all layers have, keep them, and start the parameters."""
+        n = len(self._sizes())
+        self.zoneout = zoneout if isinstance(zoneout, tuple) else (zoneout,) * n
+        if len(self.zoneout) != n:
+            raise ValueError(f"zoneout: got {zoneout}, expected one rate, or {n} of them")
+        self.recurrent_dropout, self.weight_drop = recurrent_dropout, weight_drop
+        self.residual, self.init, self.backend = residual, init, backend
+        for rate in self.zoneout:
+            check_rate("zoneout", rate)
+        check_rate("recurrent_dropout", recurrent_dropout)
+        check_rate("weight_drop", weight_drop)
+        if residual and self.num_layers == 1:
+            raise ValueError("residual: got True with num_layers=1, expected more layers")
+        _among("init", init, (None, *self._inits()))
+        _among("backend", backend, _BACKENDS)
+        if backend == "torch" and (lacking := self._lacking()):
+            raise ValueError(
+                f'backend: got "torch" with {lacking[0]}, which its kernels lack; '
+                'expected "auto" or "loop"'
+            )
+        self._reset_own()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, as torch does, and as ``init`` says."""
+        super().reset_parameters()
+        if hasattr(self, "backend"):  # torch's constructor calls this before the options are set
+            self._reset_own()
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Any = None,
+        *,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Read sequences.
+
+        Parameters
+        ----------
+        x : Tensor
+            Inputs, ``(T, B, D)``, or with ``batch_first`` ``(B, T, D)``. One sequence may come
+            without a batch, ``(T, D)``.
+        state : Tensor or tuple of Tensor, optional
+            State before the first input, as in torch: ``(num_layers * directions, B, H)``, for an
+            LSTM a pair ``(h, c)`` of these. Zero by default.
+        lengths : Tensor of int, optional
+            Lengths of the sequences, ``(B,)``, from 1 to T, in any order, on the device of ``x``;
+            what stands past an end is not read. Their range is checked, for which a GPU is waited
+            for, except while a graph is traced or captured.
+        resets : Tensor of bool, optional
+            True where a new sequence begins, so that the step reads a state of zeros; ``(T, B)``,
+            or with ``batch_first`` ``(B, T)``. What reads backward is cut at the same places.
+
+        Returns
+        -------
+        Tensor
+            Hidden states of the last layer, ``(T, B, directions * H)``, zero past the end of a
+            sequence; or ``(B, T, ...)``, or ``(T, ...)``, as ``x`` is.
+        Tensor or tuple of Tensor
+            State of every layer after each sequence's own last input, in the form of ``state``.
+
+        Raises
+        ------
+        ValueError
+            If a shape, dtype or device is not as stated, or a length is not from 1 to T; if
+            ``backend="torch"`` and there are resets.
+        """
+        self._check_input(x, lengths, resets)
+        if x.ndim == 2:
+            return self._without_batch(x, state)
+        states = self._states(state, x)
+        if lengths is None and resets is None and self._is_plain():
+            ys, *ends = self._whole(x, states)
+        elif self.batch_first:
+            resets = None if resets is None else resets.T
+            ys, *ends = self._layers(x.transpose(0, 1), states, lengths, resets)
+            ys = ys.transpose(0, 1)
+        else:
+            ys, *ends = self._layers(x, states, lengths, resets)
+        return ys, tuple(ends) if len(ends) > 1 else ends[0]
+
+    @classmethod
+    def from_torch(cls, module: torch.nn.RNNBase, **options: Any) -> Self:
+        """Make a layer of torch's own, with its weights.
+
+        Parameters
+        ----------
+        module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
+            The peer of this class.
+        **options
+            Options of this class that torch lacks.
+
+        Returns
+        -------
+        Recurrent
+            A layer with a copy of the weights.
+
+        Raises
+        ------
+        ValueError
+            If the module is of another class.
+        """
+        if not isinstance(module, cls.TORCH):
+            got, want = type(module).__name__, cls.TORCH.__name__
+            raise ValueError(f"module: got {got}, expected torch.nn.{want}")
+        layer = cls(**_arguments(module), **options)
+        layer.load_state_dict(module.state_dict(), strict=False)  # options have parameters too
+        return layer.train(module.training)
+
+    def to_torch(self) -> torch.nn.RNNBase:
+        """Make torch's own layer of this one, with its weights.
+
+        ``recurrent_dropout`` and ``weight_drop``, which do nothing in evaluation, are left behind.
+
+        Returns
+        -------
+        torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
+            A layer with a copy of the weights.
+
+        Raises
+        ------
+        ValueError
+            If an option makes this another function than any of torch's.
+        """
+        another = [name for name in self._lacking() if name != "recurrent_dropout"]
+        if another or self.residual:
+            name = (another or ["residual"])[0]
+            raise ValueError(f"{name}: torch.nn.{self.TORCH.__name__} has no such option")
+        layer = self.TORCH(**_arguments(self))
+        layer.load_state_dict(self.state_dict())
+        return layer.train(self.training)
+
+    def extra_repr(self) -> str:
+        """The arguments that are not at their defaults."""
+        off: dict[str, Any] = {"zoneout": (0.0,) * len(self.zoneout), "backend": "auto"}
+        names = (*Options.__annotations__, *self._own(), "forget_bias", "chrono_t_max")
+        own = {name: getattr(self, name, None) for name in names}
+        shown = [f"{k}={v!r}" for k, v in own.items() if v not in (None, False, 0, off.get(k))]
+        return ", ".join([super().extra_repr(), *shown])
+
+    # What a layer says of itself.
+
+    def _own(self) -> tuple[str, ...]:
+        """Names of the options that this layer alone has."""
+        return ()
+
+    def _sizes(self) -> tuple[int, ...]:
+        """Number of units of each part of the state."""
+        return (self.hidden_size,)
+
+    def _inits(self) -> tuple[str, ...]:
+        """What ``init`` may be."""
+        return ("orthogonal",)
+
+    def _lacking(self) -> list[str]:
+        """Options in use that torch's kernels lack."""
+        names = ("recurrent_dropout", *self._own())
+        return ["zoneout"] * any(self.zoneout) + [name for name in names if getattr(self, name)]
+
+    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
+        """The cell, and its parameters, made of torch's and those that end in ``suffix``."""
+        raise NotImplementedError
+
+    def _reset_own(self) -> None:
+        """Start what torch does not know of, and what ``init`` says."""
+        if self.init == "orthogonal":
+            for suffix in self._suffixes():
+                for W in getattr(self, f"weight_hh{suffix}").detach().chunk(self._gates()):
+                    W.copy_(init.orthogonal(None, (W.shape[0], W.shape[1])))
+
+    # How it runs.
+
+    def _is_plain(self) -> bool:
+        """Can torch run all layers in one call?"""
+        if self.backend == "loop" or self.residual or (self.training and self.weight_drop):
+            return False
+        if another := self._lacking():
+            return another == ["recurrent_dropout"] and not self.training
+        return self.backend == "torch" or not torch.compiler.is_dynamo_compiling()
+
+    def _whole(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Run all layers by one call of torch."""
+        weights = [getattr(self, name) for name in self._flat_weights_names]
+        ys: tuple[Tensor, ...] = self.OPERATORS[self.mode](
+            x,
+            states if len(states) > 1 else states[0],
+            weights,
+            self.bias,
+            self.num_layers,
+            self.dropout,
+            self.training,
+            self.bidirectional,
+            self.batch_first,
+        )
+        return ys
+
+    def _layers(
+        self,
+        xs: Tensor,
+        states: tuple[Tensor, ...],
+        lengths: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        """Run the layers one by one; outputs ``(T, B, directions * H)`` and the last states."""
+        ends, directions = [], 1 + self.bidirectional
+        for k in range(self.num_layers):
+            below = xs
+            if k and self.dropout:
+                xs = F.dropout(xs, self.dropout, self.training)
+            outs = []
+            for d in range(directions):
+                before = tuple(s[k * directions + d] for s in states)
+                hs, end = self._direction(k, d, xs, before, lengths, resets)
+                outs.append(hs)
+                ends.append(end)
+            xs = torch.cat(outs, dim=2) if d else hs
+            if k and self.residual:
+                xs = xs + below
+        return (xs, *(torch.stack(parts) for parts in zip(*ends, strict=True)))
+
+    def _direction(
+        self,
+        k: int,
+        d: int,
+        xs: Tensor,
+        before: tuple[Tensor, ...],
+        lengths: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[Tensor, Any]:
+        """Run layer ``k`` forward (``d = 0``) or backward (``d = 1``)."""
+        layer = self._layer(self._suffixes()[k * (1 + self.bidirectional) + d], len(xs), before)
+        arguments = self.State(*before), lengths
+        if not d:
+            return backend.run(self.backend, layer, xs, *arguments, resets)
+        if resets is not None:  # a cut before x_t is one after it on the way back
+            resets = ragged.pad(resets[..., None], lengths)
+            resets = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+            resets = reverse(resets, lengths)[..., 0]
+        hs, end = backend.run(self.backend, layer, reverse(xs, lengths), *arguments, resets)
+        return reverse(hs, lengths), end
+
+    def _layer(self, suffix: str, T: int, before: tuple[Tensor, ...]) -> backend.Layer:
+        """One layer in one direction, its masks drawn."""
+        h = before[0]
+        W_x, W_h = getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}")
+        if self.bias:
+            biases = [getattr(self, f"bias_{name}{suffix}") for name in ("ih", "hh")]
+        else:
+            biases = [W_h.new_zeros(len(W_h))] * 2
+        cell, params = self._cell(W_x, W_h, biases, suffix)
+        mask = keep = None
+        if self.training and self.weight_drop:
+            params = weight_drop.forward(params, weight_drop.draw(None, params, self.weight_drop))
+        if self.training and self.recurrent_dropout:
+            sizes = h.shape[0], h.shape[1]
+            mask = dropout.each_sequence(None, self.recurrent_dropout, *sizes, h.dtype, h.device)
+        if any(self.zoneout):
+            share = zoneout.draw if self.training else _expected
+            keep = share(None, before, self.zoneout, T)
+        return backend.Layer(cell, params, mask, keep)
+
+    def _suffixes(self) -> list[str]:
+        """Ends of the names of each layer's parameters, the two directions in turn."""
+        ends = ("", "_reverse")[: 1 + self.bidirectional]
+        return [f"_l{k}{end}" for k in range(self.num_layers) for end in ends]
+
+    def _gates(self) -> int:
+        """Number of blocks of rows in the weights."""
+        return len(self.weight_hh_l0) // self.hidden_size
+
+    # What comes in.
+
+    def _check_input(self, x: Any, lengths: Any, resets: Any) -> None:
+        """Refuse what cannot be read."""
+        if not isinstance(x, Tensor):
+            got = type(x).__name__
+            hint = ", with lengths=" * (got == "PackedSequence")
+            raise ValueError(f"x: got {got}, expected a tensor{hint}")
+        D, W = self.input_size, self.weight_ih_l0
+        if x.ndim not in (2, 3) or x.shape[-1] != D or 0 in x.shape[:-1]:
+            want = f"(B, T, {D})" if self.batch_first else f"(T, B, {D})"
+            raise ValueError(f"x: got shape {tuple(x.shape)}, expected {want}, T and B above 0")
+        _check_like("x", x, W)
+        if lengths is None and resets is None:
+            return
+        if x.ndim == 2:
+            name = "resets" if lengths is None else "lengths"
+            raise ValueError(f"{name}: got some with x of shape {tuple(x.shape)}, expected a batch")
+        T, B = x.shape[:2] if not self.batch_first else (x.shape[1], x.shape[0])
+        if lengths is not None:
+            if isinstance(lengths, Tensor) and lengths.device != x.device:
+                raise ValueError(f"lengths: got them on {lengths.device}, expected {x.device}")
+            entrance.check_integers("lengths", lengths, (B,), 1, T)
+        if resets is not None:
+            _check_resets(resets, x)
+
+    def _states(self, state: Any, x: Tensor) -> tuple[Tensor, ...]:
+        """The first state, one tensor per part, once it is known to fit; zeros by default."""
+        n = self.num_layers * (1 + self.bidirectional)
+        B, sizes = x.shape[0 if self.batch_first else 1], self._sizes()
+        if state is None:
+            return tuple(x.new_zeros(n, B, size) for size in sizes)
+        states = (state,) if len(sizes) == 1 else state
+        if not isinstance(states, tuple | list) or len(states) != len(sizes):
+            raise ValueError(
+                f"state: got {type(state).__name__}, expected a pair (h, c) of tensors"
+            )
+        for s, size in zip(states, sizes, strict=True):
+            if not isinstance(s, Tensor) or s.shape != (n, B, size):
+                got = tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__
+                raise ValueError(f"state: got {got}, expected shape {(n, B, size)}")
+            _check_like("state", s, x)
+        return tuple(states)
+
+    def _without_batch(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Read one sequence ``(T, D)``."""
+        axis = 0 if self.batch_first else 1
+        if isinstance(state, Tensor):
+            state = state.unsqueeze(1)
+        elif state is not None:
+            state = tuple(s.unsqueeze(1) for s in state)
+        ys, ends = Recurrent.forward(self, x.unsqueeze(axis), state)
+        if isinstance(ends, Tensor):
+            return ys.squeeze(axis), ends.squeeze(1)
+        return ys.squeeze(axis), tuple(s.squeeze(1) for s in ends)
+
+
+class RNN(Recurrent):
+    """Elman network, with tanh or relu; :class:`torch.nn.RNN` with options.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional
+        As in torch; ``device`` and ``dtype`` too.
+    **options
+        See :class:`Options`.
+
+    Raises
+    ------
+    ValueError
+        If an option, or a combination of options, makes no sense.
+    """
+
+    TORCH = torch.nn.RNN
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        **options: Unpack[Options],
+    ) -> None:
+        _among("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(
+            f"RNN_{nonlinearity.upper()}",
+            *(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
+            device=device,
+            dtype=dtype,
+        )
+        self.nonlinearity = nonlinearity
+        self._set_options(**options)
+
+    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
+        cell = elman if self.nonlinearity == "tanh" else Elman(RELU)
+        return cell, elman.Params(W_x, W_h, biases[0] + biases[1])
+
+
+class LSTM(Recurrent):
+    """Long short-term memory; :class:`torch.nn.LSTM` with options.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
+        As in torch; ``device`` and ``dtype`` too.
+    layer_norm : bool
+        Normalise the preactivations and the memory, see :mod:`rnnlib.nn.lstm_layer_norm`; adds
+        ``gamma_x``, ``gamma_h``, ``gamma_c`` and ``beta_c`` to the parameters of every layer.
+    peephole : bool
+        Let the gates see the memory, see :mod:`rnnlib.nn.lstm_peephole`; adds ``weight_c``.
+    forget_bias : float, optional
+        Where the biases of the forget gates start.
+    chrono_t_max : float, optional
+        With ``init="chrono"``: the longest lag that is expected, in steps.
+    **options
+        See :class:`Options`.
+
+    Raises
+    ------
+    ValueError
+        If an option, or a combination of options, makes no sense.
+    """
+
+    TORCH = torch.nn.LSTM
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        layer_norm: bool = False,
+        peephole: bool = False,
+        forget_bias: float | None = None,
+        chrono_t_max: float | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        sizes = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        super().__init__("LSTM", *sizes, proj_size, device=device, dtype=dtype)
+        self.State = lstm_projected.State if proj_size else lstm.State
+        self.layer_norm, self.peephole = layer_norm, peephole
+        self.forget_bias, self.chrono_t_max = forget_bias, chrono_t_max
+        kinds = {"layer_norm": layer_norm, "peephole": peephole, "proj_size": proj_size}
+        if len(given := [name for name, value in kinds.items() if value]) > 1:
+            raise ValueError(f"{given[1]}: got it with {given[0]}, expected one of them")
+        chrono = options.get("init") == "chrono"
+        if chrono != (chrono_t_max is not None):
+            raise ValueError(f'chrono_t_max: got {chrono_t_max}, expected it with init="chrono"')
+        if chrono and forget_bias is not None:
+            raise ValueError(f'forget_bias: got {forget_bias} with init="chrono", which sets it')
+        if not bias and (chrono or forget_bias is not None):
+            raise ValueError("bias: got False with a start of the biases, expected True")
+        for suffix in self._suffixes():
+            for name, shape in self._shapes().items():
+                empty = torch.empty(shape, device=device, dtype=dtype)
+                setattr(self, name + suffix, Parameter(empty))
+        self._set_options(**options)
+
+    def _own(self) -> tuple[str, ...]:
+        return ("layer_norm", "peephole")
+
+    def _sizes(self) -> tuple[int, ...]:
+        return (self.proj_size or self.hidden_size, self.hidden_size)
+
+    def _inits(self) -> tuple[str, ...]:
+        return ("orthogonal", "chrono")
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parameters that torch does not know, for each layer and direction."""
+        H = self.hidden_size
+        if self.layer_norm:
+            return {"gamma_x": (4 * H,), "gamma_h": (4 * H,), "gamma_c": (H,), "beta_c": (H,)}
+        return {"weight_c": (3, H)} if self.peephole else {}
+
+    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
+        more = [getattr(self, name + suffix) for name in self._shapes()]
+        weights = W_x, W_h, biases[0] + biases[1]
+        if self.proj_size:
+            cell = lstm_projected.ProjectedLSTM(self.proj_size)
+            W_p = getattr(self, f"weight_hr{suffix}")
+            return cell, lstm_projected.Params(*weights, W_p)
+        if self.layer_norm:
+            return lstm_layer_norm, lstm_layer_norm.Params(*weights, *more)
+        if self.peephole:
+            return lstm_peephole, lstm_peephole.Params(*weights, *more)
+        return lstm, lstm.Params(*weights)
+
+    @torch.no_grad()
+    def _reset_own(self) -> None:
+        super()._reset_own()
+        H = self.hidden_size
+        for suffix in self._suffixes():
+            for name in self._shapes():
+                W = getattr(self, name + suffix)
+                if name == "weight_c":
+                    torch.nn.init.uniform_(W, -(H**-0.5), H**-0.5)
+                else:
+                    torch.nn.init.constant_(W, 0.0 if name == "beta_c" else 1.0)
+            if self.forget_bias is not None:
+                b_x, b_h = getattr(self, f"bias_ih{suffix}"), getattr(self, f"bias_hh{suffix}")
+                b_x.copy_(init.forget_bias(b_x, self.forget_bias))
+                b_h[H : 2 * H] = 0
+            if self.chrono_t_max is not None:
+                b_x, b_h = getattr(self, f"bias_ih{suffix}"), getattr(self, f"bias_hh{suffix}")
+                b_x.copy_(init.chrono(None, b_x, self.chrono_t_max))
+                b_h[: 2 * H] = 0
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit; :class:`torch.nn.GRU` with options.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
+        As in torch; ``device`` and ``dtype`` too.
+    reset_before : bool
+        Reset the state before the product with the recurrent weights, see
+        :mod:`rnnlib.nn.gru_cho`; the two biases act as their sum. torch resets after it.
+    **options
+        See :class:`Options`.
+
+    Raises
+    ------
+    ValueError
+        If an option, or a combination of options, makes no sense.
+    """
+
+    TORCH = torch.nn.GRU
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        reset_before: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        sizes = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        super().__init__("GRU", *sizes, device=device, dtype=dtype)
+        self.reset_before = reset_before
+        self._set_options(**options)
+
+    def _own(self) -> tuple[str, ...]:
+        return ("reset_before",)
+
+    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
+        if self.reset_before:
+            return gru_cho, gru_cho.Params(W_x, W_h, biases[0] + biases[1])
+        return gru, gru.Params(W_x, W_h, *gru.fold(*biases))
+
+
+_BACKENDS = backend.BACKENDS
+
+
+def _expected(_: None, state: Any, rates: tuple[float, ...], T: int) -> Tensor:
+    """Called like :func:`rnnlib.nn.zoneout.draw`, its mean."""
+    return zoneout.expected(state, rates, T)
+
+
+def _arguments(module: torch.nn.RNNBase) -> dict[str, Any]:
+    """Arguments of the constructor that made a layer, ours or torch's."""
+    names = ["input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout"]
+    names += ["bidirectional", *["proj_size"] * (module.mode == "LSTM")]
+    found = {name: getattr(module, name) for name in names}
+    if module.mode.startswith("RNN"):
+        found["nonlinearity"] = module.mode.removeprefix("RNN_").lower()
+    W = module.weight_hh_l0
+    return {**found, "device": W.device, "dtype": W.dtype}
+
+
+def _among(name: str, value: Any, expected: tuple[Any, ...]) -> None:
+    """Refuse an option that is none of the values."""
+    if value not in expected:
+        raise ValueError(f"{name}: got {value!r}, expected one of {expected}")
+
+
+def _check_like(name: str, a: Tensor, like: Tensor) -> None:
+    """Refuse a tensor of another dtype or device; autocast takes care of dtypes."""
+    if a.device != like.device:
+        raise ValueError(f"{name}: got device {a.device}, expected {like.device}")
+    if a.dtype != like.dtype and not torch.is_autocast_enabled(a.device.type):
+        raise ValueError(f"{name}: got dtype {a.dtype}, expected {like.dtype}")
+
+
+def _check_resets(resets: Any, x: Tensor) -> None:
+    """Refuse what are no resets of the sequences ``x``."""
+    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
+        got = f"dtype {resets.dtype}" if isinstance(resets, Tensor) else type(resets).__name__
+        raise ValueError(f"resets: got {got}, expected a tensor of bool")
+    if resets.shape != x.shape[:2]:
+        want = tuple(x.shape[:2])
+        raise ValueError(f"resets: got shape {tuple(resets.shape)}, expected {want}")
+    if resets.device != x.device:
+        raise ValueError(f"resets: got them on {resets.device}, expected {x.device}")
