@@ -15,7 +15,6 @@ from rnnlib.nn import (
     backend,
     dropout,
     elman,
-    entrance,
     gru,
     gru_cho,
     init,
@@ -29,6 +28,7 @@ from rnnlib.nn import (
 )
 from rnnlib.nn.bidirectional import reverse
 from rnnlib.nn.elman_activation import RELU, Elman
+from rnnlib.nn.modules import _checks as checks
 from rnnlib.reference.dropout import check_rate
 
 
@@ -82,8 +82,8 @@ class Recurrent(torch.nn.RNNBase):
         check_rate("weight_drop", weight_drop)
         if residual and self.num_layers == 1:
             raise ValueError("residual: got True with num_layers=1, expected more layers")
-        _among("init", init, (None, *self._inits()))
-        _among("backend", backend, _BACKENDS)
+        checks.among("init", init, (None, *self._inits()))
+        checks.among("backend", backend, _BACKENDS)
         if backend == "torch" and (lacking := self._lacking()):
             raise ValueError(
                 f'backend: got "torch" with {lacking[0]}, which its kernels lack; '
@@ -137,7 +137,9 @@ class Recurrent(torch.nn.RNNBase):
             If a shape, dtype or device is not as stated, or a length is not from 1 to T; if
             ``backend="torch"`` and there are resets.
         """
-        self._check_input(x, lengths, resets)
+        checks.sequences(
+            x, self.input_size, self.weight_ih_l0, lengths, resets, self.batch_first, unbatched=True
+        )
         if x.ndim == 2:
             return self._without_batch(x, state)
         states = self._states(state, x)
@@ -342,30 +344,6 @@ class Recurrent(torch.nn.RNNBase):
 
     # What comes in.
 
-    def _check_input(self, x: Any, lengths: Any, resets: Any) -> None:
-        """Refuse what cannot be read."""
-        if not isinstance(x, Tensor):
-            got = type(x).__name__
-            hint = ", with lengths=" * (got == "PackedSequence")
-            raise ValueError(f"x: got {got}, expected a tensor{hint}")
-        D, W = self.input_size, self.weight_ih_l0
-        if x.ndim not in (2, 3) or x.shape[-1] != D or 0 in x.shape[:-1]:
-            want = f"(B, T, {D})" if self.batch_first else f"(T, B, {D})"
-            raise ValueError(f"x: got shape {tuple(x.shape)}, expected {want}, T and B above 0")
-        _check_like("x", x, W)
-        if lengths is None and resets is None:
-            return
-        if x.ndim == 2:
-            name = "resets" if lengths is None else "lengths"
-            raise ValueError(f"{name}: got some with x of shape {tuple(x.shape)}, expected a batch")
-        T, B = x.shape[:2] if not self.batch_first else (x.shape[1], x.shape[0])
-        if lengths is not None:
-            if isinstance(lengths, Tensor) and lengths.device != x.device:
-                raise ValueError(f"lengths: got them on {lengths.device}, expected {x.device}")
-            entrance.check_integers("lengths", lengths, (B,), 1, T)
-        if resets is not None:
-            _check_resets(resets, x)
-
     def _states(self, state: Any, x: Tensor) -> tuple[Tensor, ...]:
         """The first state, one tensor per part, once it is known to fit; zeros by default."""
         n = self.num_layers * (1 + self.bidirectional)
@@ -381,7 +359,7 @@ class Recurrent(torch.nn.RNNBase):
             if not isinstance(s, Tensor) or s.shape != (n, B, size):
                 got = tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__
                 raise ValueError(f"state: got {got}, expected shape {(n, B, size)}")
-            _check_like("state", s, x)
+            checks.like("state", s, x)
         return tuple(states)
 
     def _without_batch(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -429,7 +407,7 @@ class RNN(Recurrent):
         dtype: Any = None,
         **options: Unpack[Options],
     ) -> None:
-        _among("nonlinearity", nonlinearity, ("tanh", "relu"))
+        checks.among("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(
             f"RNN_{nonlinearity.upper()}",
             *(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
@@ -628,29 +606,3 @@ def _arguments(module: torch.nn.RNNBase) -> dict[str, Any]:
         found["nonlinearity"] = module.mode.removeprefix("RNN_").lower()
     W = module.weight_hh_l0
     return {**found, "device": W.device, "dtype": W.dtype}
-
-
-def _among(name: str, value: Any, expected: tuple[Any, ...]) -> None:
-    """Refuse an option that is none of the values."""
-    if value not in expected:
-        raise ValueError(f"{name}: got {value!r}, expected one of {expected}")
-
-
-def _check_like(name: str, a: Tensor, like: Tensor) -> None:
-    """Refuse a tensor of another dtype or device; autocast takes care of dtypes."""
-    if a.device != like.device:
-        raise ValueError(f"{name}: got device {a.device}, expected {like.device}")
-    if a.dtype != like.dtype and not torch.is_autocast_enabled(a.device.type):
-        raise ValueError(f"{name}: got dtype {a.dtype}, expected {like.dtype}")
-
-
-def _check_resets(resets: Any, x: Tensor) -> None:
-    """Refuse what are no resets of the sequences ``x``."""
-    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
-        got = f"dtype {resets.dtype}" if isinstance(resets, Tensor) else type(resets).__name__
-        raise ValueError(f"resets: got {got}, expected a tensor of bool")
-    if resets.shape != x.shape[:2]:
-        want = tuple(x.shape[:2])
-        raise ValueError(f"resets: got shape {tuple(resets.shape)}, expected {want}")
-    if resets.device != x.device:
-        raise ValueError(f"resets: got them on {resets.device}, expected {x.device}")
