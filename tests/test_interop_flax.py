@@ -5,6 +5,7 @@ import pytest
 from interop_examples import CELLS, assert_close, assert_same, inputs, random_network, said
 
 from rnnlib import interop
+from rnnlib.interop.describe import describe
 from rnnlib.reference import gru
 from rnnlib.reference.bidirectional import Both
 
@@ -84,3 +85,22 @@ def test_a_dense_layer_without_its_bias_is_refused():
     del tree["hn"]["bias"]
     with pytest.raises(ValueError, match="no 'bias'"):
         interop.from_flax(tree)
+
+
+@pytest.mark.parametrize("ending", [".msgpack", ".npz"])
+def test_a_file_of_flax_is_described(ending, tmp_path):
+    from flax import serialization, traverse_util
+
+    rng = np.random.default_rng(0)
+    lstm, last = (random_network(rng, CELLS[name])[0] for name in ("lstm", "elman"))
+    tree = {"LSTMCell_0": interop.to_flax(lstm), "cell": interop.to_flax(last, "nnx")}
+    tree["Dense_0"] = {"kernel": np.ones((4, 2)), "bias": np.ones(2)}
+    path = tmp_path / f"params{ending}"
+    if ending == ".npz":
+        np.savez(path, **traverse_util.flatten_dict({"params": tree}, sep="/"))
+    else:
+        path.write_bytes(serialization.to_bytes({"params": tree}))
+    told = describe(path)
+    assert "2 recurrent modules" in told
+    assert "params/LSTMCell_0: flax.linen LSTMCell\n  layers 1, directions 1, D = 3, H = 4" in told
+    assert "params/cell: flax.nnx SimpleCell" in told

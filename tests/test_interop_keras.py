@@ -11,6 +11,7 @@ import pytest
 from interop_examples import CELLS, assert_close, assert_same, inputs, random_network, said
 
 from rnnlib import interop
+from rnnlib.interop.describe import describe
 
 # Keras's own variables do not know NumPy 2's copy keyword
 pytestmark = pytest.mark.filterwarnings(
@@ -89,3 +90,27 @@ def test_the_forget_bias_of_keras_stands_in_its_weights(keras):
     model = build(keras, "lstm", 1, 1, D=3, H=4)
     (params,) = interop.from_keras([layer.get_weights() for layer in model.layers])
     np.testing.assert_array_equal(params.b, np.repeat([0.0, 1, 0, 0], 4))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+def test_a_file_of_keras_is_described(keras, ending, tmp_path):
+    one = keras.layers.GRU(5, reset_after=False, return_sequences=True)
+    cells = [keras.layers.LSTMCell(2), keras.layers.GRUCell(3)]
+    model = keras.Sequential(
+        [
+            keras.Input((None, 3)),
+            keras.layers.LSTM(4, return_sequences=True),
+            keras.layers.Bidirectional(one),
+            keras.layers.RNN(cells),
+            keras.layers.Dense(2),
+        ]
+    )
+    path = tmp_path / f"model{ending}"
+    (model.save if ending == ".keras" else model.save_weights)(path)
+    told = describe(path)
+    assert "4 recurrent modules" in told
+    assert "layers/lstm: keras LSTM\n  layers 1, directions 1, D = 3, H = 4, float64" in told
+    assert "block 2 of the bias is all ones, a fresh forget bias, and by the names" in told
+    assert "bidirectional: keras GRU, reset_after=False\n  layers 1, directions 2, D = 4" in told
+    assert "cells/lstm_cell: keras LSTM\n  layers 1, directions 1, D = 10, H = 2" in told
+    assert "cells/gru_cell: keras GRU\n  layers 1, directions 1, D = 2, H = 3" in told

@@ -4,10 +4,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from interop_examples import CELLS, assert_close, assert_same, inputs, random_network, said
 from onnx import helper, numpy_helper
 
 from rnnlib import interop
+from rnnlib.interop.describe import describe
+from rnnlib.interop.files import read_onnx
 from rnnlib.reference.ops import tree_map
 
 KINDS = ["elman", "lstm", "gru", "gru_cho"]
@@ -97,3 +100,41 @@ def test_what_our_cells_do_not_do_is_refused(changes, says):
     interop.from_onnx([fine])
     with pytest.raises(ValueError, match=says):
         interop.from_onnx([node._replace(**changes)])
+
+
+def test_a_file_of_onnx_is_described(tmp_path):
+    rng = np.random.default_rng(0)
+    params = random_network(rng, CELLS["gru"], ways=2) + random_network(rng, CELLS["lstm"], D=8)
+    made = model(interop.to_onnx(single(params)))
+    onnx.save(made, tmp_path / "inside.onnx")
+    told = describe(tmp_path / "inside.onnx")
+    assert "onnx GRU, linear_before_reset=1\n  layers 1, directions 2, D = 3, H = 4" in told
+    assert "onnx LSTM\n  layers 1, directions 1, D = 8, H = 4" in told
+    onnx.save(made, tmp_path / "x.onnx", save_as_external_data=True, location="w", size_threshold=0)
+    assert describe(tmp_path / "x.onnx").splitlines()[1:] == told.splitlines()[1:]
+    (tmp_path / "w").unlink()
+    assert "weights W0, R0, B0 are not in the file" in describe(tmp_path / "x.onnx")
+
+
+def test_peepholes_are_named(tmp_path):
+    (node,) = interop.to_onnx(single(random_network(np.random.default_rng(0), CELLS["lstm"])))
+    made = model([node])
+    made.graph.node[0].input.extend(["", "", "", "P"])
+    made.graph.initializer.append(numpy_helper.from_array(np.ones((1, 12), np.float32), "P"))
+    onnx.save(made, tmp_path / "p.onnx")
+    assert "peepholes" in describe(tmp_path / "p.onnx")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:contextlib")  # torch's exporter, of _flat_weights
+@pytest.mark.filterwarnings("ignore:.isinstance:FutureWarning:copyreg")  # and of LeafSpec
+@pytest.mark.parametrize("layer", [torch.nn.LSTM, torch.nn.GRU])
+def test_torchs_exporter_writes_what_we_write(layer, tmp_path):
+    torch.manual_seed(0)
+    module = layer(3, 4, num_layers=2, bidirectional=True).eval()
+    path = tmp_path / "exported.onnx"
+    torch.onnx.export(module, (torch.zeros(1, 1, 3),), path, verbose=False)
+    theirs = list(read_onnx(path).values())
+    for got, want in zip(
+        interop.from_onnx(theirs), interop.from_torch(module.state_dict()), strict=True
+    ):
+        tree_map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-6), got, want)

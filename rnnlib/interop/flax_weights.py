@@ -85,7 +85,7 @@ def from_flax(tree: Mapping[str, Mapping[str, Any]]) -> Cell:
     ValueError
         If the names are none of a cell's, or an array is missing or of another shape.
     """
-    convention = _told_by_names(tree)
+    convention = told_by_names(tree)
     x, h = ([tree[name] for name in _dense(convention, side)] for side in ("i", "h"))
     try:
         M_x, M_h = (np.concatenate([np.asarray(d["kernel"]) for d in s], axis=1) for s in (x, h))
@@ -120,7 +120,7 @@ def _part(a: Array, have: str, want: str) -> Array:
     return np.ascontiguousarray(np.concatenate([blocks[g] for g in want], axis=-1))
 
 
-def _told_by_names(tree: Mapping[str, Any]) -> Convention:
+def told_by_names(tree: Mapping[str, Any]) -> Convention:
     """The one cell that has such dense layers."""
     for framework, layer in CELLS:
         convention = find(framework, layer)

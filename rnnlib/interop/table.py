@@ -1,0 +1,47 @@
+"""The table of conventions as text."""
+
+from rnnlib.interop.conventions import CONVENTIONS, OURS, Convention
+
+HEAD = ("layer", "the same as", "blocks", "stand as", "biases", "reset gate", "arrays")
+
+
+def rows() -> list[tuple[str, ...]]:
+    """One row for each convention, in the columns of ``HEAD``.
+
+    Returns
+    -------
+    list of tuple of str
+        In the order of :data:`~rnnlib.interop.conventions.CONVENTIONS`.
+    """
+    return [_row(c) for c in CONVENTIONS]
+
+
+def markdown() -> str:
+    """The table in Markdown.
+
+    Returns
+    -------
+    str
+        Its lines.
+
+    Examples
+    --------
+    >>> markdown().splitlines()[2]
+    '| rnnlib.reference elman | elman | h | rows | one | — | W_x, W_h, b |'
+    """
+    lines = [HEAD, ("---",) * len(HEAD), *rows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _row(c: Convention) -> tuple[str, ...]:
+    stands = "columns" if c.transposed else "rows"
+    z = "; z near 1 writes" if c.z_writes else ""
+    return (
+        f"{c.framework} {c.layer}",
+        c.cell if c.framework != OURS else c.layer,
+        ", ".join(c.gates),
+        stands,
+        c.biases,
+        c.reset + z,
+        c.arrays,
+    )
