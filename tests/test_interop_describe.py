@@ -11,6 +11,7 @@ from interop_examples import CELLS, random_network
 from rnnlib import interop
 from rnnlib.interop.__main__ import main
 from rnnlib.interop.describe import describe
+from rnnlib.nn import modules
 from rnnlib.reference.lstm_projected import ProjectedLSTM
 
 
@@ -74,6 +75,16 @@ def test_a_forget_bias_in_another_block_gives_another_order_away(tmp_path):
     assert "block 3 of the bias is all ones, a fresh forget bias, but by the names" in describe(
         tmp_path / "model.pt"
     )
+
+
+def test_an_option_of_ours_is_told_from_torchs_own_layer(tmp_path):
+    for name, options in [("plain", {}), ("peephole", {"peephole": True})]:
+        layer = modules.LSTM(3, 4, **options)
+        torch.save({f"{k}": v for k, v in layer.state_dict().items()}, tmp_path / f"{name}.pt")
+    assert "another function" not in describe(tmp_path / "plain.pt")
+    assert "but with weight_c_l0: options of rnnlib.nn" in describe(tmp_path / "peephole.pt")
+    with pytest.raises(ValueError, match="got 'weight_c_l0'"):
+        interop.from_torch(layer.state_dict())
 
 
 @pytest.mark.parametrize("ways", [1, 2])

@@ -22,6 +22,7 @@ from rnnlib.interop.torch_weights import from_torch
 from rnnlib.reference.ops import Array, leaves
 
 TORCH = re.compile(r"(.*?)((?:weight|bias)_(?:ih|hh|hr))(_l\d+(?:_reverse)?)?")
+OPTION = re.compile(r"(?:gamma_[xhc]|beta_c|weight_c)_l\d+(?:_reverse)?")
 KERAS = re.compile(r"(.*?)(?:/(forward|backward)_layer)?(/cell(?:/.+)?)?/vars/(\d+)")
 FLAX = re.compile(r"(?:(.*)/)?([^/]+)/(kernel|bias)")
 
@@ -32,7 +33,7 @@ class Found(NamedTuple):
     where: str
     convention: Convention | None
     layers: Layers | str
-    notes: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()  # names of parameters that its convention does not have
 
 
 def describe(path: str | Path) -> str:
@@ -102,7 +103,7 @@ def recognised(arrays: Arrays) -> tuple[list[Found], Arrays]:
                 layers: Layers | str = read()
             except ValueError as error:
                 layers = str(error)
-            found.append(_settled(where, convention, layers))
+            found.append(_settled(where, convention, layers, _besides(where, arrays)))
             arrays = {name: a for name, a in arrays.items() if name not in names}
     return found, arrays
 
@@ -172,13 +173,21 @@ def _grouped(names: Iterable[str], form: re.Pattern[str]) -> dict[str, dict[str,
     return groups
 
 
-def _settled(where: str, framework: str | Convention, layers: Layers | str) -> Found:
+def _settled(
+    where: str, framework: str | Convention, layers: Layers | str, besides: tuple[str, ...] = ()
+) -> Found:
     """Name the convention, now that the cell is known."""
     if isinstance(layers, str):
-        return Found(where, None, layers)
-    if isinstance(framework, Convention):
-        return Found(where, framework, layers)
-    return Found(where, for_cell(framework, directions(layers[0])[0]), layers)
+        return Found(where, None, layers, besides)
+    if isinstance(framework, str):
+        framework = for_cell(framework, directions(layers[0])[0])
+    return Found(where, framework, layers, besides)
+
+
+def _besides(where: str, arrays: Arrays) -> tuple[str, ...]:
+    """Parameters of the options of :class:`rnnlib.nn.modules.LSTM` that torch lacks."""
+    prefix = re.escape(where + "." * bool(where))
+    return tuple(n for n in arrays if re.fullmatch(prefix + OPTION.pattern, n))
 
 
 def _title(found: Found) -> str:
@@ -205,6 +214,8 @@ def _lines(found: Found) -> Iterator[str]:
     yield f"  blocks of {stands} {', '.join(convention.gates)}; biases: {convention.biases}"
     if convention.reset != "—":
         yield f"  reset gate {convention.reset} the product; z near 1 keeps"
+    if found.besides:
+        yield f"  but with {', '.join(found.besides)}: options of rnnlib.nn, another function"
     for note in _hints(convention, layers):
         yield f"  hint: {note}"
 

@@ -89,7 +89,7 @@ def _is_there(tensor: Any) -> bool:
 
 
 def _npz(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return dict(file)
 
 
