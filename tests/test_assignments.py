@@ -18,7 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from rnnlib.grading.compare import agree
+from rnnlib.grading.compare import agree, unchanged
 from rnnlib.grading.table import Graded, load, source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,12 +152,12 @@ def results(graded: Graded, function: Any, monkeypatch: Any, stand_ins: bool) ->
             patch.setitem(function.__globals__, name, stand_in)
         for seed, part in enumerate(p for p in graded.parts for _ in range(p.draws)):
             args = part.draw(np.random.default_rng(seed))
-            kept = [np.copy(arg) for arg in args]
+            kept = deepcopy(args)
             try:
                 result = part.seen(function(*args), args, np.random.default_rng(seed))
             except Exception as error:
                 result = repr(error)
-            yield result, all(np.array_equal(a, b) for a, b in zip(args, kept, strict=True))
+            yield result, unchanged(kept, args)
 
 
 def is_right(graded: Graded, function: Any, monkeypatch: Any) -> bool:
