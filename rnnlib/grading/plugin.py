@@ -16,10 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bleach
 import nbformat
-from jinja2 import pass_context
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
@@ -83,7 +80,6 @@ def install(config: Any) -> None:
         What ``get_config()`` gives in ``nbgrader_config.py``.
     """
     config.Autograde.autograde_preprocessors = PREPROCESSORS
-    config.TemplateExporter.filters = {"markdown2html": "rnnlib.grading.plugin.safe_markdown"}
     Autograde.start = start
     pages.install(config)
 
@@ -188,35 +184,3 @@ def register(course: Any, assignment: Assignment) -> None:
             return
     about = {"notebook": assignment.name, "assignment": assignment.name, "db_url": course.db_url}
     SaveCells().preprocess(nbformat.from_dict(assignment.release), {"nbgrader": about})
-
-
-# --------------------------------------------------------------------------- the pages
-
-TAGS = bleach.ALLOWED_TAGS | set(
-    "br dd del details div dl dt h1 h2 h3 h4 h5 h6 hr p pre s span sub summary sup table tbody td "
-    "th thead tr u".split()
-)
-ATTRIBUTES = {
-    **bleach.ALLOWED_ATTRIBUTES,
-    "*": ["class"],  # an id could be that of a field for points
-    "td": ["align"],
-    "th": ["align"],
-}
-
-
-@pass_context
-def safe_markdown(context: Any, source: str) -> str:
-    """Render Markdown as nbconvert does, and leave nothing active in it.
-
-    Parameters
-    ----------
-    context : jinja2.runtime.Context
-    source : str
-
-    Returns
-    -------
-    str
-    """
-    rendered = MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(source)
-    cleaned: str = bleach.clean(rendered, TAGS, ATTRIBUTES, {"http", "https", "mailto"})
-    return cleaned
