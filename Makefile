@@ -15,7 +15,7 @@ SOURCES := $(shell find book/. rnnlib/. exercises/. -name __pycache__ -prune -o 
 	_config.yml _toc.yml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book test attacks site-test exercises serve release lock clean
+.PHONY: help book test attacks scale site-test exercises serve release lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ test: $(INSTALLED) ## Test the library, the exercises and the book's sources
 
 attacks: $(INSTALLED) ## Hand in every attack on the grading
 	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m attacks tests/attacks
+
+scale: $(INSTALLED) ## Grade a class on a cluster while the grader and a worker are killed
+	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m scale tests/scale
 
 site-test: $(BUILT) ## Test the built book in Chromium
 	$(BIN)/python -m pytest -m site tests/site

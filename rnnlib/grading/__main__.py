@@ -145,6 +145,7 @@ def grade_all(
     done = {outcome["student"] for outcome in old}
     left = [job for job in todo if job.student not in done]
     outcomes: list[classrun.Outcome] = []
+    gradebook.prepare(directory.db_url, directory.course_id)
     plugin.register(directory, about)
     with closing(Gradebook(directory.db_url, directory.course_id)) as book:
         stored = gradebook.stored(book, about.name)

@@ -11,10 +11,42 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Course,
+    Grade,
+    Gradebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+    get_alembic_version,
+)
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from sqlalchemy import text
 from sqlalchemy.exc import SAWarning
+
+
+def prepare(url: str, course: str) -> None:
+    """Make what a gradebook needs before anything is entered; what is there stays.
+
+    nbgrader makes the tables, but takes up nothing that was broken off after that, and knows of no
+    course without a name, to which PostgreSQL then lets no assignment belong.
+
+    Parameters
+    ----------
+    url : str
+    course : str
+        Its id, which may be empty.
+    """
+    with Gradebook(url, course) as gradebook:
+        db = gradebook.db
+        if not db.query(Course).filter(Course.id == course).first():
+            db.add(Course(id=course))
+        if not db.query(SubmittedAssignment).first():
+            db.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))"))
+            if not db.execute(text("SELECT version_num FROM alembic_version")).first():
+                version = {"version": get_alembic_version()}
+                db.execute(text("INSERT INTO alembic_version VALUES (:version)"), version)
+        db.commit()
 
 
 def store(
