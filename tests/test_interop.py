@@ -12,6 +12,7 @@ from interop_examples import CELLS, assert_close, assert_same, inputs, random_ne
 
 from rnnlib import interop
 from rnnlib.interop.conventions import KINDS
+from rnnlib.nn import modules
 from rnnlib.reference import bptt, gru, gru_cho, lstm, lstm_peephole
 from rnnlib.reference.bidirectional import Both
 from rnnlib.reference.lstm_projected import ProjectedLSTM
@@ -147,6 +148,20 @@ def test_a_module_within_a_model_is_found_by_its_prefix():
     )
 
 
+@pytest.mark.parametrize("ways", [1, 2])
+def test_our_module_that_resets_before_has_torchs_names(ways):
+    rng = np.random.default_rng(0)
+    params = random_network(rng, gru_cho, layers=2, ways=ways)
+    module = modules.GRU(3, 4, 2, bidirectional=ways == 2, dtype=torch.float64, reset_before=True)
+    state = interop.to_torch(params, reset_before=True)
+    module.load_state_dict({k: torch.from_numpy(a) for k, a in state.items()})
+    xs = inputs(rng, params)
+    with torch.no_grad():
+        hs = module(torch.from_numpy(xs))[0].numpy()
+    assert_close(said(params, xs), hs, 1e-12)
+    assert_same(interop.from_torch(module.state_dict(), reset_before=True), params)
+
+
 def test_gradients_flow_through_what_was_read():
     torch.manual_seed(0)
     module = torch.nn.GRU(3, 4, dtype=torch.float64)
@@ -209,6 +224,11 @@ def cell(kind=lstm, D=3, H=4, **changes):
         (lambda: interop.to_torch([cell(), Both(cell(D=4), cell(D=4))]), "one size for all"),
         (lambda: interop.to_torch(cell(b=np.zeros(3))), r"layer 0.b: got shape \(3,\)"),
         (lambda: interop.to_torch(Both(cell(), cell(gru))), "two directions of different"),
+        (lambda: interop.to_torch(cell(gru), reset_before=True), "acts before the product"),
+        (
+            lambda: interop.from_torch(interop.to_torch(cell()), reset_before=True),
+            "reset_before=True for a LSTM",
+        ),
         (lambda: interop.find("torch.nn", "Elman"), "expected one of"),
         (lambda: interop.from_torch({}), "expected 0, 1"),
         (lambda: interop.from_torch({"a": np.zeros(1)}), "weight_ih_l0"),
@@ -249,7 +269,7 @@ def test_what_cannot_be_held_is_refused_with_the_reason(call, says):
 
 def test_what_a_framework_lacks_is_said_for_each():
     """Every cell goes into a framework, or the message says why it does not."""
-    for framework in {c.framework for c in interop.CONVENTIONS} - {"rnnlib.reference"}:
+    for framework in {c.framework for c in interop.CONVENTIONS} - {"rnnlib.reference", "rnnlib.nn"}:
         for kind in [*CELLS.values(), ProjectedLSTM(P=2)]:
             try:
                 interop.conventions.for_cell(framework, cell(kind))

@@ -73,6 +73,7 @@ CONVENTIONS = (
         arrays=f"{TORCH}, weight_hr_l0",
     ),
     Convention("torch.nn", "GRU", "gru", "rzn", TWO, arrays=TORCH),
+    Convention("rnnlib.nn", "GRU, reset_before=True", "gru_cho", "rzn", TWO, arrays=TORCH),
     Convention("keras", "SimpleRNN", "elman", "h", ONE, True, arrays=KERAS),
     Convention("keras", "LSTM", "lstm", "ifgo", ONE, True, arrays=KERAS),
     Convention("keras", "GRU", "gru", "zrn", TWO, True, arrays=f"{KERAS} (2, 3H)"),

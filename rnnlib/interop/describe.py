@@ -214,6 +214,8 @@ def _lines(found: Found) -> Iterator[str]:
     yield f"  blocks of {stands} {', '.join(convention.gates)}; biases: {convention.biases}"
     if convention.reset != "—":
         yield f"  reset gate {convention.reset} the product; z near 1 keeps"
+    if (convention.framework, convention.layer) == ("torch.nn", "GRU"):
+        yield "  or rnnlib.nn GRU(reset_before=True), whose names are the same"
     if found.besides:
         yield f"  but with {', '.join(found.besides)}: options of rnnlib.nn, another function"
     for note in _hints(convention, layers):

@@ -16,8 +16,13 @@ def rows() -> list[tuple[str, ...]]:
     return [_row(c) for c in CONVENTIONS]
 
 
-def markdown() -> str:
+def markdown(columns: int = len(HEAD)) -> str:
     """The table in Markdown.
+
+    Parameters
+    ----------
+    columns : int
+        How many of them, from the left.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def markdown() -> str:
     '| rnnlib.reference elman | elman | h | rows | one | — | W_x, W_h, b |'
     """
     lines = [HEAD, ("---",) * len(HEAD), *rows()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(line[:columns])} |" for line in lines)
 
 
 def _row(c: Convention) -> tuple[str, ...]:

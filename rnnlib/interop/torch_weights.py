@@ -1,5 +1,6 @@
 """Weights of ``torch.nn.RNN``, ``LSTM`` and ``GRU``, by the names of their state dict.
 
+Those of :mod:`rnnlib.nn.modules` have the same names, as long as no option adds parameters.
 Blocks in our order, two biases of which the sum acts (but for the candidate of the GRU, which is
 our ``b_n``), ``proj_size`` as :mod:`rnnlib.reference.lstm_projected`. Every bias is drawn around 0;
 there is no forget bias, and who adds one must add it to one of the two. Whether an RNN squashes by
@@ -26,10 +27,11 @@ FIELDS = {
     "bias_hh": "m_h",
     "weight_hr": "W_p",
 }
+BEFORE = find("rnnlib.nn", "GRU, reset_before=True")
 LAYERS = {1: "RNN", 3: "GRU", 4: "LSTM"}
 
 
-def to_torch(params: Network, bias: bool = True) -> dict[str, Array]:
+def to_torch(params: Network, bias: bool = True, reset_before: bool = False) -> dict[str, Array]:
     """Name the weights as torch does.
 
     Parameters
@@ -38,6 +40,9 @@ def to_torch(params: Network, bias: bool = True) -> dict[str, Array]:
         One layer or several.
     bias : bool
         Whether the module has biases.
+    reset_before : bool
+        Whether it is our ``GRU(reset_before=True)``, which computes
+        :mod:`~rnnlib.reference.gru_cho` under torch's names.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def to_torch(params: Network, bias: bool = True) -> dict[str, Array]:
     uniform("torch.nn", layers)
     for k, layer in enumerate(layers):
         for cell, suffix in zip(directions(layer), ("", "_reverse"), strict=False):
-            convention = for_cell("torch.nn", cell)
+            convention = BEFORE if reset_before else for_cell("torch.nn", cell)
             blocks = pack(cell, convention if bias else replace(convention, biases=NONE))
             for name, field in FIELDS.items():
                 if (array := getattr(blocks, field)) is not None:
@@ -69,7 +74,9 @@ def to_torch(params: Network, bias: bool = True) -> dict[str, Array]:
     return state
 
 
-def from_torch(state: Mapping[str, ArrayLike], prefix: str = "") -> Layers:
+def from_torch(
+    state: Mapping[str, ArrayLike], prefix: str = "", reset_before: bool = False
+) -> Layers:
     """Read the weights of a module of torch.
 
     Parameters
@@ -78,6 +85,8 @@ def from_torch(state: Mapping[str, ArrayLike], prefix: str = "") -> Layers:
         A state dict, or one that holds that of the module under a prefix.
     prefix : str
         What the names of the module's weights begin with, such as ``"encoder."``.
+    reset_before : bool
+        As for :func:`to_torch`; names and shapes do not tell.
 
     Returns
     -------
@@ -104,11 +113,13 @@ def from_torch(state: Mapping[str, ArrayLike], prefix: str = "") -> Layers:
     for k in range(len(parts)):
         if sorted(parts[k]) not in ([""], ["", "_reverse"]):
             raise ValueError(f"state: got no weights of layer {k} that reads forward")
-        layers.append(joined([_cell(parts[k][s], f"layer {k}{s}") for s in sorted(parts[k])]))
+        layers.append(
+            joined([_cell(parts[k][s], f"layer {k}{s}", reset_before) for s in sorted(parts[k])])
+        )
     return as_layers(layers)
 
 
-def _cell(arrays: dict[str, Array], name: str) -> Cell:
+def _cell(arrays: dict[str, Array], name: str, reset_before: bool) -> Cell:
     """One cell of a module."""
     if missing := {"M_x", "M_h"} - set(arrays):
         names = [n for n, field in FIELDS.items() if field in missing]
@@ -119,6 +130,10 @@ def _cell(arrays: dict[str, Array], name: str) -> Cell:
     if blocks not in LAYERS:
         raise ValueError(f"{name}: got {blocks:g} blocks of H = {H} rows, expected 1, 3 or 4")
     convention = find("torch.nn", LAYERS[int(blocks)] + ", proj_size" * projected)
+    if reset_before:
+        if convention.layer != "GRU":
+            raise ValueError(f"{name}: got reset_before=True for a {convention.layer}")
+        convention = BEFORE
     if "m_x" not in arrays and "m_h" not in arrays:
         convention = replace(convention, biases=NONE)
     fields = {field: arrays.get(field) for field in Blocks._fields}
