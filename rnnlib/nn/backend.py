@@ -120,7 +120,7 @@ def loop(
     if layer.keep is not None:
         cell, params, xs = Zoneout(cell), zoneout.Params(params), zoneout.inputs(xs, layer.keep)
     if resets is not None:
-        cell, xs = Reset(cell), reset.inputs(xs, resets)
+        cell, params, xs = Reset(cell), reset.Params(params), reset.inputs(xs, resets)
     if lengths is None:
         return bptt.forward(cell, params, xs, state)
     return packed.forward(cell, params, xs, state, lengths)

@@ -76,7 +76,8 @@ def each_sequence(
     ValueError
         If the rate is not from 0 to below 1.
     """
-    u = torch.rand(B, D, generator=rng, device=device)
+    wide = torch.promote_types(dtype or torch.get_default_dtype(), torch.float32)
+    u = torch.rand(B, D, generator=rng, dtype=wide, device=device)  # bfloat16 has too few numbers
     return mask(u, rate).to(dtype)
 
 

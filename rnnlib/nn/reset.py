@@ -10,13 +10,19 @@ value forward, no gradient backward.
 """
 
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, NamedTuple
 
 import torch
 from torch import Tensor
 
 from rnnlib.nn.bptt import Cell, P, S
 from rnnlib.reference.ops import tree_map
+
+
+class Params(NamedTuple, Generic[P]):
+    """What is learned: the parameters of the cell."""
+
+    cell: P
 
 
 def inputs(xs: Tensor, resets: Tensor) -> Tensor:
@@ -36,12 +42,12 @@ class Reset(Generic[P, S]):
 
     cell: Cell[P, S]
 
-    def zero_state(self, params: P, B: int) -> S:
+    def zero_state(self, params: Params[P], B: int) -> S:
         """The first state of the cell."""
-        return self.cell.zero_state(params, B)
+        return self.cell.zero_state(params.cell, B)
 
-    def step(self, params: P, x: Tensor, state: S) -> S:
+    def step(self, params: Params[P], x: Tensor, state: S) -> S:
         """Read one input ``[x; r]``, ``(B, D + 1)``; return the state after it."""
         first = x[:, -1:] > 0
         state = tree_map(lambda s: torch.where(first, 0, s), state)
-        return self.cell.step(params, x[:, :-1], state)  # (reset)
+        return self.cell.step(params.cell, x[:, :-1], state)  # (reset)

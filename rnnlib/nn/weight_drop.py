@@ -49,7 +49,8 @@ def draw(rng: torch.Generator | None, params: HasRecurrent, rate: float) -> Tens
         If the rate is not from 0 to below 1.
     """
     W_h = params.W_h
-    u = torch.rand(W_h.shape, generator=rng, device=W_h.device)
+    wide = torch.promote_types(W_h.dtype, torch.float32)
+    u = torch.rand(W_h.shape, generator=rng, dtype=wide, device=W_h.device)
     return dropout.mask(u, rate).to(W_h.dtype)
 
 
