@@ -1,11 +1,14 @@
 """What the instructor's page says of attacks is what was measured, and what it names is there."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from rnnlib.grading import doctor
+from rnnlib.grading.sandbox import why_not
 from tests.attacks.compare import RESULTS, ROOT, table
 
 PAGE = (ROOT / "book" / "instructors.md").read_text("utf-8")
@@ -41,3 +44,17 @@ def test_every_assignment_stands_in_the_plan() -> None:
     plan = PAGE[PAGE.index("## Twelve weeks") :]
     named = set(re.findall(r"`(\d\d-\w+)`", plan))
     assert named == {path.name for path in Path(ROOT, "exercises").iterdir() if path.is_dir()}
+
+
+def test_the_sample_of_doctor_is_what_doctor_says() -> None:
+    if reason := why_not():
+        stop = pytest.fail if os.environ.get("RNNLIB_STRICT") == "1" else pytest.skip
+        stop(reason)
+    block = re.search(r"```text\n(holds .*?)```", PAGE, re.DOTALL)
+    assert block
+    said = [line.split(": ")[:2] for line in block[1].splitlines()]
+    seen = {f"holds  {one.layer}": one.seen.split(": ")[0] for one in doctor.examine()}
+    assert [layer for layer, _ in said] == list(seen)
+    for layer in ("bubblewrap and prlimit", "processes, seeing others"):  # each machine its own
+        del seen[f"holds  {layer}"]
+    assert {layer: words for layer, words in said if layer in seen} == seen
