@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from rnnlib import data
 from rnnlib.experiments import _networks as networks
@@ -35,33 +36,41 @@ def measure(
     held_out: int = 597,
 ) -> dict[str, Any]:
     """Measure once, see the module."""
-    digits, rng = data.digits(), np.random.default_rng(seed)
-    xs, ys = torch.from_numpy(data.pixels(digits)).float(), torch.from_numpy(digits.labels)
-    order = torch.from_numpy(rng.permutation(len(ys)))
-    test, known = order[:held_out], order[held_out:]
-    last = torch.arange(len(xs)) == len(xs) - 1
-
-    def batch(rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        mask = last[:, None].expand(-1, len(rows))
-        return xs[:, rows], ys[rows].expand(len(xs), -1), mask
-
-    def batches() -> Iterator[Any]:
-        draws = np.random.default_rng([seed, 1])
-        while True:
-            yield batch(known[draws.integers(len(known), size=B)])
-
-    curves = []
-    for kind in kinds:
-        history = networks.teach(
-            start(seed, kind, H),
-            batches(),
-            steps,
-            lambda m: networks.symbol_error(m, batch(test)),
-            lr,
-            every,
-        )
-        curves.append(1 - history.validation)
+    task = Task(seed, B, held_out)
+    curves = [task.curve(start(seed, kind, H), steps, lr, every) for kind in kinds]
     return {"accuracy": [curve[-1] for curve in curves], "curve": curves}
+
+
+class Task:
+    """Digits as sequences of pixels, of which some are held out; the seed says which."""
+
+    def __init__(self, seed: int, B: int, held_out: int) -> None:
+        digits = data.digits()
+        self.seed, self.B = seed, B
+        self.xs = torch.from_numpy(data.pixels(digits)).float()
+        self.ys = torch.from_numpy(digits.labels)
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(len(self.ys)))
+        self.test, self.known = order[:held_out], order[held_out:]
+
+    def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Inputs, targets, and a mask that is true at the last step alone."""
+        last = torch.arange(len(self.xs)) == len(self.xs) - 1
+        mask = last[:, None].expand(-1, len(rows))
+        return self.xs[:, rows], self.ys[rows].expand(len(self.xs), -1), mask
+
+    def batches(self) -> Iterator[Any]:
+        """Batches without end."""
+        draws = np.random.default_rng([self.seed, 1])
+        while True:
+            yield self.batch(self.known[draws.integers(len(self.known), size=self.B)])
+
+    def curve(self, module: nn.Module, steps: int, lr: float, every: int) -> Any:
+        """Teach a network; the share of the held-out digits that it recognises, on the way."""
+        test = self.batch(self.test)
+        history = networks.teach(
+            module, self.batches(), steps, lambda m: networks.symbol_error(m, test), lr, every
+        )
+        return 1 - history.validation
 
 
 def start(seed: int, kind: str, H: int) -> networks.Network:
@@ -71,7 +80,7 @@ def start(seed: int, kind: str, H: int) -> networks.Network:
     if kind == "orthogonal tanh":
         networks.orthogonal(seed, networks.weights(module.layer, "weight_hh"))
     if kind == "IRNN":
-        torch.nn.init.eye_(networks.weights(module.layer, "weight_hh"))
+        nn.init.eye_(networks.weights(module.layer, "weight_hh"))
         for name in ("bias_ih", "bias_hh"):
             networks.weights(module.layer, name).zero_()
     return module
