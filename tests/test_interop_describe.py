@@ -77,10 +77,16 @@ def test_a_forget_bias_in_another_block_gives_another_order_away(tmp_path):
     )
 
 
+def test_numbered_modules_of_torch_are_none_of_ours(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.GRU(3, 4))
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    assert "1 recurrent module\n\n1: torch.nn GRU\n" in describe(tmp_path / "model.pt")
+
+
 def test_an_option_of_ours_is_told_from_torchs_own_layer(tmp_path):
     for name, options in [("plain", {}), ("peephole", {"peephole": True})]:
         layer = modules.LSTM(3, 4, **options)
-        torch.save({f"{k}": v for k, v in layer.state_dict().items()}, tmp_path / f"{name}.pt")
+        torch.save(layer.state_dict(), tmp_path / f"{name}.pt")
     assert "another function" not in describe(tmp_path / "plain.pt")
     assert "but with weight_c_l0: options of rnnlib.nn" in describe(tmp_path / "peephole.pt")
     with pytest.raises(ValueError, match="got 'weight_c_l0'"):

@@ -15,7 +15,7 @@ from rnnlib.interop.conventions import CELLS, GATES, Cell
 from rnnlib.interop.layers import Layers, Network, as_layers, directions, joined
 from rnnlib.reference.ops import Array
 
-NAME = re.compile(r"(\d+)\.(|ahead\.|back\.)(\w+)")
+NAME = re.compile(r"(\d+)\.(|ahead\.|back\.)(W_x|W_h|b|b_n|W_p)")
 
 
 def save(path: str | Path, params: Network) -> None:
