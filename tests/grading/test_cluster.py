@@ -15,6 +15,7 @@ from typing import Any
 
 import dask
 import pytest
+import sqlalchemy
 import yaml
 from conftest import NAME, ROOT, Hand, assignment, code, solved
 from distributed import Client, LocalCluster
@@ -34,21 +35,27 @@ def block(language: str, word: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Of a cluster with two workers that speak TLS, as the page sets it up."""
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Certificates and a configuration of Dask, as the page makes them."""
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
         ["bash", "-euc", block("sh", "openssl")], cwd=folder, check=True, capture_output=True
     )
     config = yaml.safe_load(block("yaml", "ca-file").replace("/srv/rnn/tls", str(folder)))
+    with dask.config.set(dask.config.merge(dask.config.config, config)):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def client(certified: Path) -> Iterator[Client]:
+    """Of a cluster with two workers that speak TLS."""
     with (
-        dask.config.set(dask.config.merge(dask.config.config, config)),
         LocalCluster(
             n_workers=2,
             threads_per_worker=1,
             protocol="tls://",
-            dashboard_address=None,
-            local_directory=str(folder),
+            dashboard_address="127.0.0.1:0",
+            local_directory=str(certified),
         ) as started,
         cluster.connect(started.scheduler_address) as client,
     ):
@@ -158,6 +165,43 @@ def test_a_scheduler_that_does_not_answer_is_named() -> None:
         with pytest.raises(ValueError, match=r"^scheduler: got tcp://127\.0\.0\.1:1, which does"):
             with cluster.connect("tcp://127.0.0.1:1"):
                 pass
+
+
+@pytest.mark.usefixtures("certified")
+def test_the_page_starts_workers_on_slurm_that_speak_tls() -> None:
+    names: dict[str, Any] = {}
+    exec(block("python", "SLURMCluster").partition("cluster.scale(")[0], names)
+    with names["cluster"] as slurm:
+        job = slurm.job_script()
+        assert slurm.scheduler_address.startswith("tls://")
+    assert re.search(
+        r"dask_worker tls://\S+ .*--nthreads 1 .*--nworkers 8 .*--protocol tls://", job
+    )
+    assert all(f"--tls-{what} " in job for what in ("ca-file", "cert", "key"))
+    assert "#SBATCH --cpus-per-task=8" in job and "#SBATCH -t 02:00:00" in job
+
+
+def test_the_page_has_a_manifest_whose_pods_speak_tls_and_see_one_course() -> None:
+    manifest = yaml.safe_load(block("yaml", "DaskCluster"))
+    pods = [manifest["spec"][part]["spec"] for part in ("worker", "scheduler")]
+    for pod in pods:
+        [container] = pod["containers"]
+        assert any(word.startswith("tls://") for word in container["args"])
+        assert {one["name"] for one in container["volumeMounts"]} == {
+            one["name"] for one in pod["volumes"]
+        }
+        assert pod["automountServiceAccountToken"] is False
+    assert (
+        pods[0]["containers"][0]["args"][2]
+        == f"tls://{manifest['metadata']['name']}-scheduler:8786"
+    )
+
+
+def test_the_page_names_a_gradebook_that_nbgrader_reads() -> None:
+    names = {"c": SimpleNamespace(CourseDirectory=SimpleNamespace())}
+    exec(block("python", "psycopg2"), names)
+    url = sqlalchemy.make_url(names["c"].CourseDirectory.db_url)
+    assert url.get_dialect().driver == "psycopg2" and names["c"].CourseDirectory.course_id
 
 
 def test_one_process_at_a_time_enters_results(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def measure(
         LocalCluster(
             n_workers=WORKERS,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=folder,
         ) as cluster,
     ):
