@@ -1,10 +1,10 @@
 """An assignment, as grading sees it: the release, the table of checks, and what code may use."""
 
 import json
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rnnlib.grading.sandbox import Limits
 from rnnlib.grading.table import Graded, load, settings
@@ -27,7 +27,6 @@ class Assignment(NamedTuple):
         return sum(graded.points for graded in self.graded)
 
 
-@cache
 def read(name: str, solutions: Path, releases: Path) -> Assignment:
     """Read an assignment.
 
@@ -53,9 +52,16 @@ def read(name: str, solutions: Path, releases: Path) -> Assignment:
             f"name: got {name!r}, expected an assignment whose release is at {path}; "
             f"run: nbgrader generate_assignment {name}"
         )
-    graded = load(solutions / name)
-    chosen = settings(solutions / name)
-    text = path.read_bytes()
+    table = solutions / name / "checks.py"
+    return _read(path, table.parent, path.read_bytes(), table.is_file() and table.read_bytes())
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, solution: Path, text: bytes, checks: bytes | Literal[False]) -> Assignment:
+    """As :func:`read`; the same again as long as both files hold the same."""
+    name = solution.name
+    graded = load(solution)
+    chosen = settings(solution)
     release = json.loads(text)
     for cell in release["cells"]:
         cell["source"] = text_of(cell["source"])
@@ -73,7 +79,7 @@ def read(name: str, solutions: Path, releases: Path) -> Assignment:
         tuple(chosen.get("FRAMEWORKS", ())),
         Limits()._replace(**chosen.get("LIMITS", {})),
         tuple(file for file in sorted(path.parent.iterdir()) if file != path and file.is_file()),
-        sha256(text + (solutions / name / "checks.py").read_bytes()).hexdigest(),
+        sha256(text + (checks or b"")).hexdigest(),
     )
 
 
