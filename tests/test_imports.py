@@ -29,7 +29,7 @@ def test_the_reference_needs_numpy_alone():
         """
 import rnnlib.reference
 names = [m.name for m in pkgutil.walk_packages(rnnlib.reference.__path__, "rnnlib.reference.")]
-for name in ["check", "data", "plot", "shapes", "tasks"]:
+for name in ["check", "data", "interop.describe", "plot", "shapes", "tasks"]:
     importlib.import_module(f"rnnlib.{name}")
 for name in names:
     importlib.import_module(name)

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from book_text import Page
+from helpers import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interop_examples import CELLS, assert_close, assert_same, inputs, random_network, said
@@ -91,6 +93,30 @@ def test_every_swap_of_gates_is_another_function():
             g[k], g[k + 1] = g[k + 1], g[k]
             wrong = interop.unpack(blocks, dataclasses.replace(convention, gates="".join(g)))
             assert abs(said(wrong, xs) - said(params, xs)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("row", "framework"),
+    [
+        ("this book", "rnnlib.reference"),
+        ("torch", "torch.nn"),
+        ("Keras", "keras"),
+        ("ONNX", "onnx"),
+    ],
+)
+def test_the_notation_page_has_the_orders_of_the_table(row, framework):
+    page = Page("notation.md", (ROOT / "book" / "notation.md").read_text(encoding="utf-8"))
+    rows = [r.cells for table in page.tables for r in table if "GRU blocks" in r.cells]
+    (cells,) = (cells for cells in rows if cells[""].startswith(row))
+    for kind in ("LSTM", "GRU"):
+        named = {
+            tuple(c.gates)
+            for c in interop.CONVENTIONS
+            if c.framework == framework and c.cell.startswith(kind.lower())
+        }
+        assert named == {tuple(cells[f"{kind} blocks"].split(", "))}
+    resets = {c.reset for c in interop.CONVENTIONS if c.framework == framework} - {"—"}
+    assert all(reset in cells["reset gate"] for reset in resets)
 
 
 # torch

@@ -1,8 +1,8 @@
 """The table of conventions as text."""
 
-from rnnlib.interop.conventions import CONVENTIONS, OURS, Convention
+from rnnlib.interop.conventions import CONVENTIONS, Convention
 
-HEAD = ("layer", "the same as", "blocks", "stand as", "biases", "reset gate", "arrays")
+HEAD = ("layer", "blocks", "biases", "reset gate", "stand as", "ours", "arrays")
 
 
 def rows() -> list[tuple[str, ...]]:
@@ -32,7 +32,7 @@ def markdown(columns: int = len(HEAD)) -> str:
     Examples
     --------
     >>> markdown().splitlines()[2]
-    '| rnnlib.reference elman | elman | h | rows | one | — | W_x, W_h, b |'
+    '| rnnlib.reference elman | h | one | — | rows | elman | W_x, W_h, b |'
     """
     lines = [HEAD, ("---",) * len(HEAD), *rows()]
     return "\n".join(f"| {' | '.join(line[:columns])} |" for line in lines)
@@ -43,10 +43,10 @@ def _row(c: Convention) -> tuple[str, ...]:
     z = "; z near 1 writes" if c.z_writes else ""
     return (
         f"{c.framework} {c.layer}",
-        c.cell if c.framework != OURS else c.layer,
-        ", ".join(c.gates),
-        stands,
+        ",\N{NO-BREAK SPACE}".join(c.gates),
         c.biases,
         c.reset + z,
+        stands,
+        c.cell,
         c.arrays,
     )
