@@ -10,16 +10,19 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import NAME, ROOT, Hand, assignment, solved
+from distributed.scheduler import KilledWorker
 from nbgrader.api import Gradebook
 
-from rnnlib.grading import classrun, result
+from rnnlib.grading import classrun, cluster, result
 from rnnlib.grading.classrun import Job
 from rnnlib.grading.result import NOT_GRADED, grade
+from rnnlib.grading.sandbox import Unavailable
 
 
 def broken(*_: Any) -> Any:
@@ -58,7 +61,8 @@ def test_an_exception_of_the_intake_is_a_zero_that_says_so(
 class Fragile(Executor):
     """Breaks, with all that it was given, if the bad student's job is among it."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
         self.waiting: list[tuple[Future[Any], Job]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
@@ -69,13 +73,16 @@ class Fragile(Executor):
         breaks = any(job.student == "bad" for _, job in self.waiting)
         for future, job in self.waiting:
             if breaks:
-                future.set_exception(BrokenExecutor())
+                future.set_exception(self.error)
             else:
                 future.set_result(json.dumps({"student": job.student, "score": 1}))
 
 
+@pytest.mark.parametrize(
+    "error", [BrokenExecutor(), KilledWorker("work", SimpleNamespace(address="tls://a:1"), 3)]
+)
 def test_a_job_whose_worker_always_dies_is_not_graded_and_the_others_are(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     folders = (str(ROOT / "solutions"), str(ROOT / "exercises"))
     jobs = [Job(NAME, *folders, student, "nowhere", "0") for student in ("a", "bad", "c")]
@@ -88,13 +95,21 @@ def test_a_job_whose_worker_always_dies_is_not_graded_and_the_others_are(
     monkeypatch.setattr(classrun, "as_completed", as_completed)
 
     def make() -> Executor:
-        made.append(Fragile())
+        made.append(Fragile(error))
         return made[-1]
 
-    outcomes = {one["student"]: one for one in classrun.run_all(jobs, make)}
+    outcomes = {one["student"]: one for one in classrun.run_all(jobs, make, cluster.DEAD)}
     assert set(outcomes) == {"a", "bad", "c"}
     assert outcomes["bad"]["refused"].startswith(NOT_GRADED) and outcomes["bad"]["score"] == 0
     assert outcomes["a"]["score"] == outcomes["c"]["score"] == 1
+
+
+def test_a_scheduler_that_is_gone_stops_the_class_and_says_how_to_go_on() -> None:
+    job = Job(NAME, str(ROOT / "solutions"), str(ROOT / "exercises"), "a", "nowhere", "0")
+    future: Future[str] = Future()
+    future.cancel()
+    with pytest.raises(Unavailable, match="the same command goes on"):
+        classrun.outcome_of(future, job, {job: 0}, cluster.DEAD)
 
 
 def test_what_was_not_graded_is_graded_again(tmp_path: Path) -> None:
