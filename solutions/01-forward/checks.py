@@ -260,6 +260,11 @@ def leaky_decays_first(W_x, W_h, b, alpha, x, h):
     return (1 - alpha) * h + alpha * np.tanh(x @ W_x.T + ((1 - alpha) * h) @ W_h.T + b)
 
 
+def leaky_scales_recurrence(W_x, W_h, b, alpha, x, h):
+    """α scales what W_h reads; W_h reads the whole state, and α multiplies the tanh alone."""
+    return (1 - alpha) * h + alpha * np.tanh(x @ W_x.T + (alpha * h) @ W_h.T + b)
+
+
 def leaky_tanh_outside(W_x, W_h, b, alpha, x, h):
     """The tanh is taken of the mixture; it covers W_x x + W_h h + b alone."""
     return np.tanh((1 - alpha) * h + alpha * (x @ W_x.T + h @ W_h.T + b))
@@ -644,6 +649,14 @@ def xent_overflows(logits, targets, mask):
     return -np.log((p * y).sum(-1))[mask].mean(), m * (p - y) / mask.sum()
 
 
+def xent_overflows_behind_the_mask(logits, targets, mask):
+    """exp overflows: subtract the largest logit of the position before."""
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    y, m = np.eye(logits.shape[-1])[targets], mask[..., None]
+    p_y = np.clip((p * y).sum(-1), 1e-12, 1)
+    return -(mask * np.log(p_y)).sum() / mask.sum(), m * (p - y) / mask.sum()
+
+
 def xent_log_of_zero(logits, targets, mask):
     """The softmax underflows to 0 and its logarithm is -inf: compute log p, not log(softmax)."""
     e = np.exp(logits - logits.max(-1, keepdims=True))
@@ -782,6 +795,12 @@ def count_two_biases(D, H, V, layers, bidirectional):
     """Two biases are counted for each unit, as torch stores them; there is one."""
     d = 2 if bidirectional else 1
     return d * H * (D + H + 2) + (layers - 1) * d * H * (d * H + H + 2) + V * (d * H + 1)
+
+
+def count_bias_once(D, H, V, layers, bidirectional):
+    """A layer's bias is counted once; each of its directions has a bias of its own."""
+    d = 2 if bidirectional else 1
+    return d * H * (D + H) + (layers - 1) * d * H * (d * H + H) + layers * H + V * (d * H + 1)
 
 
 def count_no_bias(D, H, V, layers, bidirectional):
@@ -970,6 +989,7 @@ GRADED = (
             leaky_old_unscaled,
             leaky_one_rate,
             leaky_decays_first,
+            leaky_scales_recurrence,
             leaky_tanh_outside,
             leaky_transposed,
             leaky_without_bias,
@@ -988,6 +1008,7 @@ GRADED = (
             leaky_new_unscaled: "the tanh is not multiplied by alpha",
             leaky_one_rate: "each unit has its own alpha",
             leaky_decays_first: "with alpha = 1: with x = 0, h has no effect",
+            leaky_scales_recurrence: "W_h reads the whole h",
             leaky_tanh_outside: "h is inside a tanh",
             leaky_transposed: "with alpha = 1: unit 0 alone, at 1, adds row 0",
             leaky_without_bias: "b is missing",
@@ -1070,6 +1091,7 @@ GRADED = (
             xent_without_log,
             xent_per_position,
             xent_overflows,
+            xent_overflows_behind_the_mask,
             xent_log_of_zero,
             xent_with_epsilon,
             xent_global_shift,
@@ -1093,6 +1115,7 @@ GRADED = (
             xent_without_log: "the logarithm is missing",
             xent_per_position: "expected one number",
             xent_overflows: "an exp overflowed",
+            xent_overflows_behind_the_mask: "an exp overflowed",
             xent_log_of_zero: "a logarithm met 0",
             xent_with_epsilon: "a difference of 2000 costs 2000",
             xent_hidden_infinity: "0 times infinity is nan",
@@ -1112,6 +1135,7 @@ GRADED = (
         ),
         misconceptions=(
             count_two_biases,
+            count_bias_once,
             count_no_bias,
             count_no_output_bias,
             count_all_layers_read_the_input,

@@ -581,6 +581,20 @@ def bptt_dh_last_everywhere(W_x, W_h, b, alpha, xs, h0, dhs, dh_last):
     return *sums, np.stack(dxs), dh
 
 
+def bptt_dh_last_at_the_first_step(W_x, W_h, b, alpha, xs, h0, dhs, dh_last):
+    """dh_last enters at step 0, where the walk back ends; it enters at the last step, where the
+    walk begins."""
+    hs = [h0]
+    for x in xs:
+        hs.append(leaky_step(W_x, W_h, b, alpha, x, hs[-1]))
+    sums, dxs, dh = [0, 0, 0, 0], [None] * len(xs), np.zeros_like(h0)
+    for t in range(len(xs))[::-1]:
+        dh = dh + dhs[t] + (dh_last if t == 0 else 0)
+        *shares, dxs[t], dh = leaky_step_backward(W_x, W_h, b, alpha, xs[t], hs[t], dh)
+        sums = [s + g for s, g in zip(sums, shares)]
+    return *sums, np.stack(dxs), dh
+
+
 def bptt_last_share_only(W_x, W_h, b, alpha, xs, h0, dhs, dh_last):
     """The parameters' gradients are those of one step (`=` for `+=`); they are sums over all."""
     hs = [h0]
@@ -1185,6 +1199,7 @@ GRADED = (
             bptt_only_dh_last,
             bptt_dh_last_replaces,
             bptt_dh_last_everywhere,
+            bptt_dh_last_at_the_first_step,
             bptt_last_share_only,
             bptt_mean_over_time,
             bptt_carries_nothing,
@@ -1209,6 +1224,7 @@ GRADED = (
             bptt_only_dh_last: "dhs is not used",
             bptt_dh_last_replaces: "takes the place of dhs[T - 1]",
             bptt_dh_last_everywhere: "dh_last enters at every step",
+            bptt_dh_last_at_the_first_step: "dh_last enters at step 0",
             bptt_last_share_only: "the share of step 0",
             bptt_mean_over_time: "the mean over the 5 steps",
             bptt_carries_nothing: "nothing is carried",
