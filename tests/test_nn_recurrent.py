@@ -348,6 +348,16 @@ def test_nothing_crosses_a_reset(cls):
     assert (dx[:, 1] != 0).all()
 
 
+@each_layer
+def test_a_reset_past_the_end_is_not_read(cls):
+    torch.manual_seed(4)
+    m, x, lengths = cls(3, 5, bidirectional=True), torch.randn(4, 2, 3), torch.tensor([2, 4])
+    state, resets = tree_map(torch.randn_like, m(x)[1]), torch.zeros(4, 2, dtype=torch.bool)
+    want = m(x, state, lengths=lengths, resets=resets)
+    resets[2, 0] = True
+    torch.testing.assert_close(m(x, state, lengths=lengths, resets=resets), want)
+
+
 @pytest.mark.parametrize(
     "make",
     [
