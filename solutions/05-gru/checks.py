@@ -220,7 +220,8 @@ def gru_candidate_gated_by_z(W_x, W_h, b, b_n, x, h):
 
 
 def gru_transposed(W_x, W_h, b, b_n, x, h):
-    """The blocks of W_h act transposed. A row h of the batch is W h, which is h @ W.T."""
+    """W_h acts transposed, in one block or in all. A row h of the batch is W h, which is h @
+    W.T."""
     a, u = x @ W_x.T + b, np.concatenate([h @ W for W in np.split(W_h, 3)], axis=1)
     (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
     r, z = 1 / (1 + np.exp(-a_r - u_r)), 1 / (1 + np.exp(-a_z - u_z))
@@ -242,6 +243,34 @@ def gru_gates_without_state(W_x, W_h, b, b_n, x, h):
     a, u = x @ W_x.T + b, h @ W_h.T
     (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
     r, z = 1 / (1 + np.exp(-a_r)), 1 / (1 + np.exp(-a_z))
+    n = np.tanh(a_n + r * (u_n + b_n))
+    return (1 - z) * n + z * h
+
+
+def gru_z_without_state(W_x, W_h, b, b_n, x, h):
+    """z reads the input alone; it reads the state h as well."""
+    a, u = x @ W_x.T + b, h @ W_h.T
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r - u_r)), 1 / (1 + np.exp(-a_z))
+    n = np.tanh(a_n + r * (u_n + b_n))
+    return (1 - z) * n + z * h
+
+
+def gru_r_without_state(W_x, W_h, b, b_n, x, h):
+    """r reads the input alone; it reads the state h as well."""
+    a, u = x @ W_x.T + b, h @ W_h.T
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r)), 1 / (1 + np.exp(-a_z - u_z))
+    n = np.tanh(a_n + r * (u_n + b_n))
+    return (1 - z) * n + z * h
+
+
+def gru_b_in_both(W_x, W_h, b, b_n, x, h):
+    """b is added to u as well as to a, so that it acts twice, and in the candidate once more
+    within the brackets of r; it is added to a alone."""
+    a, u = x @ W_x.T + b, h @ W_h.T + b
+    (a_r, a_z, a_n), (u_r, u_z, u_n) = np.split(a, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r - u_r)), 1 / (1 + np.exp(-a_z - u_z))
     n = np.tanh(a_n + r * (u_n + b_n))
     return (1 - z) * n + z * h
 
@@ -433,7 +462,8 @@ def cho_candidate_gated_by_z(W_x, W_h, b, x, h):
 
 
 def cho_transposed(W_x, W_h, b, x, h):
-    """The blocks of W_h act transposed. A row h of the batch is W h, which is h @ W.T."""
+    """W_h acts transposed, in one block or in all. A row h of the batch is W h, which is h @
+    W.T."""
     W_r, W_z, W_n = np.split(W_h, 3)
     a_r, a_z, a_n = np.split(x @ W_x.T + b, 3, axis=1)
     r, z = 1 / (1 + np.exp(-a_r - h @ W_r)), 1 / (1 + np.exp(-a_z - h @ W_z))
@@ -455,6 +485,24 @@ def cho_gates_without_state(W_x, W_h, b, x, h):
     W_r, W_z, W_n = np.split(W_h, 3)
     a_r, a_z, a_n = np.split(x @ W_x.T + b, 3, axis=1)
     r, z = 1 / (1 + np.exp(-a_r)), 1 / (1 + np.exp(-a_z))
+    n = np.tanh(a_n + (r * h) @ W_n.T)
+    return (1 - z) * n + z * h
+
+
+def cho_z_without_state(W_x, W_h, b, x, h):
+    """z reads the input alone; it reads the state h as well."""
+    W_r, W_z, W_n = np.split(W_h, 3)
+    a_r, a_z, a_n = np.split(x @ W_x.T + b, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r - h @ W_r.T)), 1 / (1 + np.exp(-a_z))
+    n = np.tanh(a_n + (r * h) @ W_n.T)
+    return (1 - z) * n + z * h
+
+
+def cho_r_without_state(W_x, W_h, b, x, h):
+    """r reads the input alone; it reads the state h as well."""
+    W_r, W_z, W_n = np.split(W_h, 3)
+    a_r, a_z, a_n = np.split(x @ W_x.T + b, 3, axis=1)
+    r, z = 1 / (1 + np.exp(-a_r)), 1 / (1 + np.exp(-a_z - h @ W_z.T))
     n = np.tanh(a_n + (r * h) @ W_n.T)
     return (1 - z) * n + z * h
 
@@ -928,7 +976,8 @@ def scalar_gate_without_state(W_x, W_h, b, b_n, x, h):
 
 
 def scalar_transposed(W_x, W_h, b, b_n, x, h):
-    """The blocks of W_h act transposed. A row h of the batch is W h, which is h @ W.T."""
+    """W_h acts transposed, in one block or in all. A row h of the batch is W h, which is h @
+    W.T."""
     H = len(b_n)
     a = x @ W_x.T + b
     u = np.concatenate([h @ W_h[:H], h @ W_h[H : H + 1].T, h @ W_h[H + 1 :]], axis=1)
@@ -1273,8 +1322,8 @@ def backward_da_for_du_in_dh(W_x, W_h, b, b_n, x, h, dh):
 
 
 def backward_du_for_da(W_x, W_h, b, b_n, x, h, dh):
-    """dW_x, db and dx are made with du; r does not touch what the input contributes, so the
-    last block is da_n."""
+    """dW_x, db or dx is made with du; r does not touch what the input contributes, so the last
+    block is da_n."""
     H = len(b_n)
     a, u = x @ W_x.T + b, h @ W_h.T
     r = 1 / (1 + np.exp(-a[:, :H] - u[:, :H]))
@@ -1649,6 +1698,9 @@ GRADED = (
             gru_transposed,
             gru_without_b,
             gru_gates_without_state,
+            gru_z_without_state,
+            gru_r_without_state,
+            gru_b_in_both,
             gru_candidate_unsquashed,
             gru_candidate_sigmoid,
             gru_gates_tanh,
@@ -1672,7 +1724,7 @@ GRADED = (
             gru_b_n_outside: "b_n still acts",
             gru_without_b_n: "b_n is missing",
             gru_without_reset: "r has no effect",
-            gru_reset_of_input: "a_n, is not gated",
+            gru_reset_of_input: "neither what the input contributes nor b is gated",
             gru_candidate_gated_by_z: "is it gated by z",
             gru_transposed: "W_h acts transposed",
             gru_without_b: "b has no effect there",
@@ -1686,6 +1738,9 @@ GRADED = (
             gru_keeps_gated: "r acts in the candidate alone",
             gru_with_cache: "gru_step returns a tuple",
             gru_in_place: "gru_step changes h in place",
+            gru_z_without_state: "it reads h through W_h",
+            gru_r_without_state: "it does not read h",
+            gru_b_in_both: "neither what the input contributes nor b is gated",
         },
     ),
     Graded(
@@ -1706,6 +1761,8 @@ GRADED = (
             cho_transposed,
             cho_without_b,
             cho_gates_without_state,
+            cho_z_without_state,
+            cho_r_without_state,
             cho_keeps_gated,
             cho_new_whole,
             cho_with_cache,
@@ -1721,7 +1778,7 @@ GRADED = (
             cho_swapped: "are z and 1 - z swapped",
             cho_blocks_z_first: "the first rows act as z",
             cho_without_reset: "r has no effect",
-            cho_reset_of_input: "a_n, is not gated",
+            cho_reset_of_input: "neither what the input contributes nor b is gated",
             cho_candidate_gated_by_z: "is it gated by z",
             cho_transposed: "W_h acts transposed",
             cho_without_b: "b has no effect there",
@@ -1732,6 +1789,8 @@ GRADED = (
             cho_with_cache: "gru_cho_step returns a tuple",
             cho_in_place: "gru_cho_step changes h in place",
             cho_in_place_and_kept: "gru_cho_step changes h in place",
+            cho_z_without_state: "it reads h through W_h",
+            cho_r_without_state: "it does not read h",
         },
     ),
     Graded(

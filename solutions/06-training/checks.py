@@ -196,6 +196,16 @@ def adam_eps_in_root(theta, g, m, v, t, lr, beta1, beta2, eps):
     return theta - lr * m_hat / np.sqrt(v_hat + eps), m, v
 
 
+def adam_eps_of_another(theta, g, m, v, t, lr, beta1, beta2, eps):
+    """Both corrections are moved into the learning rate, but ε stays behind: it is added to
+    the root of v' and not to that of v' / (1 - β₂ᵗ)."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+    rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+    return theta - rate * m / (np.sqrt(v) + eps), m, v
+
+
 def adam_without_eps(theta, g, m, v, t, lr, beta1, beta2, eps):
     """ε is not added."""
     m = beta1 * m + (1 - beta1) * g
@@ -1506,6 +1516,7 @@ GRADED = (
             adam_times_t,
             adam_keeps_corrected,
             adam_eps_in_root,
+            adam_eps_of_another,
             adam_without_eps,
             adam_without_root,
             adam_uphill,
@@ -1554,6 +1565,7 @@ GRADED = (
             adam_v_before_m: "this is v'; m' comes first",
             adam_in_place: "adam_step changes m in place",
             adam_theta_in_place: "adam_step changes theta in place",
+            adam_eps_of_another: "not to that of v'",
         },
     ),
     Graded(
