@@ -10,6 +10,7 @@ import pytest
 from rnnlib.grading import doctor
 from rnnlib.grading.sandbox import why_not
 from tests.attacks.compare import RESULTS, ROOT, table
+from tests.scale import experiment
 
 PAGE = (ROOT / "book" / "instructors.md").read_text("utf-8")
 KEPT = json.loads(RESULTS.read_text("utf-8"))
@@ -38,6 +39,10 @@ def test_what_became_of_honest_submissions_is_what_was_measured() -> None:
     stock, ours = KEPT["totals"]["stock"], KEPT["totals"]["ours"]
     cells = [f"{column['honest_as_deserved']} of {column['honest']}" for column in (stock, ours)]
     assert f"| honest, and got what it deserves | {cells[0]} | {cells[1]} |" in PAGE
+
+
+def test_what_is_said_of_scale_is_what_was_measured() -> None:
+    assert experiment.sentences(json.loads(experiment.RESULTS.read_text("utf-8"))) in PAGE
 
 
 def test_every_assignment_stands_in_the_plan() -> None:

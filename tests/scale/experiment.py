@@ -287,6 +287,22 @@ def measure(
     }
 
 
+def sentences(kept: dict[str, Any]) -> str:
+    """What came of it, in words for the instructor's page."""
+    chosen, came, kills = kept["settings"], kept["measured"], len(kept["grader_killed_at"])
+    return (
+        f"`{kept['command']}` graded {chosen['submissions']} submissions, right, partly right, "
+        f"blank, broken and hanging, with {chosen['workers']} Dask workers on one machine, into "
+        f"PostgreSQL, {kept['date']}. The grader was killed {kills} times at random moments and "
+        "started again, and a worker was killed while it graded. "
+        f"{came['lost']} were lost, {came['twice']} were there twice, {came['wrong']} had another "
+        f"score than they deserve. {kept['entered_before_a_kill']} were entered before a kill, and "
+        f"{came['graded_again']} of them were graded again. It took "
+        f"{round(kept['seconds'] / 60)} minutes on {kept['machine']['cores']} cores that had other "
+        "work besides, so take no speed from it."
+    )
+
+
 def version() -> str:
     """Of PostgreSQL."""
     programs = binaries()
