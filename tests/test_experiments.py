@@ -23,7 +23,8 @@ from rnnlib.experiments import _networks as networks
 from rnnlib.experiments import _record, continual_reber, counting, lstm_ablation, reservoir
 
 each = pytest.mark.parametrize("name", experiments.names())
-OTHERS = {"attacks"}  # written by `python -m tests.attacks.compare`
+# written by `python -m tests.attacks.compare`, `tests.scale.experiment` and `rnnlib.bench`
+OTHERS = {"attacks", "grading_scale", "grading_speed"}
 RESULTS = sorted({path.stem for path in experiments.RESULTS.glob("*.json")} - OTHERS)
 
 
