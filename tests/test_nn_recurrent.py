@@ -120,7 +120,7 @@ def reference_of(m):
 
 def rows_of(m, states, b):
     """States of one sequence in the reference's form, from torch's."""
-    kind = lstm_projected.State if getattr(m, "proj_size", 0) else m.State
+    kind = lstm_projected.State if getattr(m, "proj_size", 0) else m._State
     kind = {"lstm": lstm.State, "elman": elman.State}.get(kind.__module__.split(".")[-1], kind)
     rows = iter(range(len(states[0])))
     one = [kind(*(s[j, b : b + 1] for s in states)) for j in rows]
@@ -266,7 +266,7 @@ def test_with_its_options_off_a_layer_is_torchs(
 ):
     options = {k: v for k, v in locals().items() if k != "cls"}
     torch.manual_seed(1)
-    theirs = cls.TORCH(3, 5, **options)
+    theirs = cls._TORCH(3, 5, **options)
     torch.manual_seed(1)
     ours = cls(3, 5, **options)
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -294,7 +294,7 @@ PACKED = [{}, {"num_layers": 2, "bidirectional": True}, {"batch_first": True, "b
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_lengths_do_what_packed_sequences_of_torch_do(cls, backend, options, dtype, device):
     torch.manual_seed(2)
-    theirs = cls.TORCH(3, 37, **options, dtype=dtype, device=device)
+    theirs = cls._TORCH(3, 37, **options, dtype=dtype, device=device)
     ours = cls.from_torch(theirs, backend=backend)
     lengths, B, T = torch.tensor([5, 9, 1, 9, 3]), 5, 9
     x = torch.randn((B, T, 3) if ours.batch_first else (T, B, 3), dtype=dtype, device=device)
@@ -435,7 +435,7 @@ def test_autocast_takes_care_of_dtypes():
 @each_layer
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_a_sequence_may_come_without_a_batch(cls, batch_first):
-    theirs = cls.TORCH(3, 5, num_layers=2, batch_first=batch_first)
+    theirs = cls._TORCH(3, 5, num_layers=2, batch_first=batch_first)
     ours, x = cls.from_torch(theirs), torch.randn(4, 3)
     torch.testing.assert_close(ours(x), theirs(x))
     state = theirs(x)[1]
@@ -535,11 +535,11 @@ def test_chrono_spreads_memories_up_to_its_time():
 def test_weights_move_to_torch_and_back(cls):
     options = {"num_layers": 2, "bidirectional": True, "bias": False, "batch_first": True}
     options |= {"nonlinearity": "relu"} if cls is RNN else {}
-    theirs = cls.TORCH(3, 5, **options, dtype=torch.float64).eval()
+    theirs = cls._TORCH(3, 5, **options, dtype=torch.float64).eval()
     ours = cls.from_torch(theirs)
     assert not ours.training
     back, x = ours.to_torch(), torch.randn(2, 4, 3, dtype=torch.float64)
-    assert type(back) is cls.TORCH
+    assert type(back) is cls._TORCH
     torch.testing.assert_close(back(x), theirs(x), rtol=0, atol=0)
     assert back.weight_hh_l0.data_ptr() != theirs.weight_hh_l0.data_ptr()
 

@@ -315,6 +315,11 @@ def test_reservoir():
         want = reservoir.fit(hs, ys, ridge, washout)
         m.fit(torch.tensor(xs), torch.tensor(ys), ridge, washout)
         assert_close(arrays((m.readout.weight, m.readout.bias)), tuple(want), rtol=1e-9)
+    turned = copy.deepcopy(m)
+    turned.batch_first = True
+    turned.fit(torch.tensor(xs).transpose(0, 1), torch.tensor(ys).transpose(0, 1), 0.0)
+    torch.testing.assert_close(turned.readout.weight, m.readout.weight)
+    torch.testing.assert_close(m(torch.tensor(xs))[0], m.readout(torch.tensor(hs)))
     n = torch.tensor([50, 3, 20, 1])
     cut, end = m.states(torch.tensor(xs), lengths=n)
     np.testing.assert_allclose(end[2], hs[19, 2], rtol=1e-12)

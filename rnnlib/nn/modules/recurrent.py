@@ -33,14 +33,36 @@ from rnnlib.reference.dropout import check_rate
 
 
 class Options(TypedDict, total=False):
-    """Options of all three layers, each off by default."""
+    """Options of all three layers, each off by default.
 
-    zoneout: float | tuple[float, ...]  # for an LSTM one rate, or one for h and one for c
-    recurrent_dropout: float  # one mask of the state per sequence
-    weight_drop: float  # one mask of the recurrent weights per call
-    residual: bool  # each layer but the first adds its input, as it is before dropout
-    init: str | None  # "orthogonal", for an LSTM also "chrono"
-    backend: str  # "auto", "torch" or "loop"
+    Attributes
+    ----------
+    zoneout : float or tuple of float
+        Probability that a unit keeps its state at a step, see :mod:`rnnlib.nn.zoneout`; for an
+        LSTM one for ``h`` and one for ``c``, or one for both. In evaluation the mean is kept.
+    recurrent_dropout : float
+        Probability that a unit of the state is hidden from the step, by one mask per sequence,
+        see :mod:`rnnlib.nn.dropout`.
+    weight_drop : float
+        Probability that a recurrent weight is dropped, by one mask per call, see
+        :mod:`rnnlib.nn.weight_drop`.
+    residual : bool
+        Each layer but the first adds its input, as it is before ``dropout``, to its output.
+    init : str
+        ``"orthogonal"``: the recurrent weights of every gate start orthogonal. ``"chrono"``, for
+        an LSTM: the biases start with memories of up to ``chrono_t_max`` steps.
+    backend : str
+        ``"auto"``; ``"torch"``, its kernels, which refuse the options that they lack; or
+        ``"loop"``, which differentiates twice and compiles with
+        ``torch.compile(fullgraph=True)``. See :mod:`rnnlib.nn.backend`.
+    """
+
+    zoneout: float | tuple[float, ...]
+    recurrent_dropout: float
+    weight_drop: float
+    residual: bool
+    init: str | None
+    backend: str
 
 
 class Recurrent(torch.nn.RNNBase):
@@ -49,14 +71,14 @@ class Recurrent(torch.nn.RNNBase):
     It is made by :class:`RNN`, :class:`LSTM` and :class:`GRU`.
     """
 
-    OPERATORS: ClassVar[dict[str, Any]] = {
+    _OPERATORS: ClassVar[dict[str, Any]] = {
         "RNN_TANH": torch.rnn_tanh,
         "RNN_RELU": torch.rnn_relu,
         "LSTM": torch.lstm,
         "GRU": torch.gru,
     }
-    TORCH: type[torch.nn.RNNBase]  # torch's own layer
-    State: Any = elman.State
+    _TORCH: type[torch.nn.RNNBase]  # torch's own layer
+    _State: Any = elman.State
     weight_ih_l0: Parameter
     weight_hh_l0: Parameter
 
@@ -174,8 +196,8 @@ class Recurrent(torch.nn.RNNBase):
         ValueError
             If the module is of another class.
         """
-        if not isinstance(module, cls.TORCH):
-            got, want = type(module).__name__, cls.TORCH.__name__
+        if not isinstance(module, cls._TORCH):
+            got, want = type(module).__name__, cls._TORCH.__name__
             raise ValueError(f"module: got {got}, expected torch.nn.{want}")
         layer = cls(**_arguments(module), **options)
         layer.load_state_dict(module.state_dict(), strict=False)  # options have parameters too
@@ -199,8 +221,8 @@ class Recurrent(torch.nn.RNNBase):
         another = [name for name in self._lacking() if name != "recurrent_dropout"]
         if another or self.residual:
             name = (another or ["residual"])[0]
-            raise ValueError(f"{name}: torch.nn.{self.TORCH.__name__} has no such option")
-        layer = self.TORCH(**_arguments(self))
+            raise ValueError(f"{name}: torch.nn.{self._TORCH.__name__} has no such option")
+        layer = self._TORCH(**_arguments(self))
         layer.load_state_dict(self.state_dict())
         return layer.train(self.training)
 
@@ -255,7 +277,7 @@ class Recurrent(torch.nn.RNNBase):
     def _whole(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Run all layers by one call of torch."""
         weights = [getattr(self, name) for name in self._flat_weights_names]
-        ys: tuple[Tensor, ...] = self.OPERATORS[self.mode](
+        ys: tuple[Tensor, ...] = self._OPERATORS[self.mode](
             x,
             states if len(states) > 1 else states[0],
             weights,
@@ -303,7 +325,7 @@ class Recurrent(torch.nn.RNNBase):
     ) -> tuple[Tensor, Any]:
         """Run layer ``k`` forward (``d = 0``) or backward (``d = 1``)."""
         layer = self._layer(self._suffixes()[k * (1 + self.bidirectional) + d], len(xs), before)
-        arguments = self.State(*before), lengths
+        arguments = self._State(*before), lengths
         if not d:
             return backend.run(self.backend, layer, xs, *arguments, resets)
         if resets is not None:  # a cut before x_t is one after it on the way back
@@ -391,7 +413,7 @@ class RNN(Recurrent):
         If an option, or a combination of options, makes no sense.
     """
 
-    TORCH = torch.nn.RNN
+    _TORCH = torch.nn.RNN
 
     def __init__(
         self,
@@ -447,7 +469,7 @@ class LSTM(Recurrent):
         If an option, or a combination of options, makes no sense.
     """
 
-    TORCH = torch.nn.LSTM
+    _TORCH = torch.nn.LSTM
 
     def __init__(
         self,
@@ -470,7 +492,7 @@ class LSTM(Recurrent):
     ) -> None:
         sizes = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
         super().__init__("LSTM", *sizes, proj_size, device=device, dtype=dtype)
-        self.State = lstm_projected.State if proj_size else lstm.State
+        self._State = lstm_projected.State if proj_size else lstm.State
         self.layer_norm, self.peephole = layer_norm, peephole
         self.forget_bias, self.chrono_t_max = forget_bias, chrono_t_max
         kinds = {"layer_norm": layer_norm, "peephole": peephole, "proj_size": proj_size}
@@ -558,7 +580,7 @@ class GRU(Recurrent):
         If an option, or a combination of options, makes no sense.
     """
 
-    TORCH = torch.nn.GRU
+    _TORCH = torch.nn.GRU
 
     def __init__(
         self,
