@@ -125,6 +125,32 @@ def test_choices_open_without_javascript(browser: Browser, site: Path, pages: li
     assert count, "no page has a question to predict"
 
 
+SOUND = """() => Promise.all([...document.querySelectorAll('article audio')].map(async player => {
+    const [kind, coded] = player.src.split(',');
+    const bytes = Uint8Array.from(atob(coded), letter => letter.charCodeAt(0));
+    const sound = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(bytes.buffer);
+    player.muted = true;
+    await player.play();
+    const loudest = sound.getChannelData(0).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+    return [kind, player.duration, loudest, player.ariaLabel];
+}))"""
+
+
+def test_every_sound_is_in_its_page_and_plays(
+    browser: Browser, site: Path, pages: list[str]
+) -> None:
+    count = 0
+    with browser.new_context(offline=True) as context, context.new_page() as page:
+        for name in pages:
+            if "<audio" in (site / name).read_text(encoding="utf-8"):
+                page.goto((site / name).as_uri())
+                for source, seconds, loudest, words in page.evaluate(SOUND):
+                    assert source == "data:audio/wav;base64"
+                    assert seconds > 0.1 and 0.9 < loudest <= 1 and words, (name, words)
+                    count += 1
+    assert count, "no page has a sound"
+
+
 def test_the_menu_of_a_formula_finds_all_it_offers(
     browser: Browser, site: Path, server: str, pages: list[str]
 ) -> None:
