@@ -155,9 +155,10 @@ def grade_all(
             student = outcome["student"]
             beside = plugin.from_exchange(submitted / student / about.name)
             when = parse_utc(beside["timestamp.txt"]) if "timestamp.txt" in beside else None
-            gradebook.store(book, about.name, student, outcome["notebook"], when, directory.config)
             path = autograded / student / about.name / f"{about.name}.ipynb"
-            gradebook.write(path, outcome["notebook"])
+            now, before = outcome["notebook"], gradebook.entered(path)
+            gradebook.store(book, about.name, student, now, when, directory.config, before)
+            gradebook.write(path, now)
             for file, text in beside.items():
                 (path.parent / file).write_text(text)
 

@@ -1,7 +1,7 @@
 """Results into nbgrader's gradebook and folders, as `nbgrader autograde` would leave them.
 
 One process writes. Storing a result twice leaves what storing it once does; a score that a person
-gave stays.
+gave stays, and is to be looked at again where what it was given for is another by now.
 """
 
 import json
@@ -56,6 +56,7 @@ def store(
     notebook: dict[str, Any],
     handed_in: datetime | None,
     config: Any = None,
+    before: dict[str, Any] | None = None,
 ) -> None:
     """Enter one result in the gradebook.
 
@@ -70,10 +71,12 @@ def store(
         When, in UTC, if that is known.
     config : traitlets.config.Config, optional
         That may name a plug-in for late penalties.
+    before : dict, optional
+        The notebook that was entered last time.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # nbgrader makes rows before it adds them
-        enter(gradebook, assignment, student, notebook, handed_in, config)
+        enter(gradebook, assignment, student, notebook, handed_in, config, before)
 
 
 def enter(
@@ -83,8 +86,10 @@ def enter(
     notebook: dict[str, Any],
     handed_in: datetime | None,
     config: Any,
+    before: dict[str, Any] | None,
 ) -> None:
     """As :func:`store`."""
+    same = before is not None and sources(before) == sources(notebook)
     gradebook.update_or_create_student(student)
     when = {"timestamp": handed_in} if handed_in else {}
     submission = gradebook.update_or_create_submission(assignment, student, **when)
@@ -93,9 +98,11 @@ def enter(
         if is_grade(cell):
             name = cell.metadata.nbgrader.grade_id
             grade = gradebook.find_grade(name, assignment, assignment, student)
-            grade.auto_score, _ = determine_grade(cell)
-            by_hand = grade.manual_score is not None or grade.auto_score is None
-            grade.needs_manual_grade = by_hand
+            old, (grade.auto_score, _) = grade.auto_score, determine_grade(cell)
+            if grade.manual_score is None:
+                grade.needs_manual_grade = grade.auto_score is None
+            elif not (same and old == grade.auto_score):
+                grade.needs_manual_grade = True
         if is_solution(cell):
             name = cell.metadata.nbgrader.grade_id
             comment = gradebook.find_comment(name, assignment, assignment, student)
@@ -108,6 +115,11 @@ def enter(
         AssignLatePenalties(config=config).preprocess(
             nbformat.from_dict(notebook), {"nbgrader": {**about, "db_url": url}}
         )
+
+
+def sources(notebook: dict[str, Any]) -> list[str]:
+    """What stands in the cells of a notebook."""
+    return [cell["source"] for cell in notebook["cells"]]
 
 
 def stored(gradebook: Gradebook, assignment: str) -> set[str]:
@@ -130,6 +142,25 @@ def stored(gradebook: Gradebook, assignment: str) -> set[str]:
         .distinct()
     )
     return {student for (student,) in found}
+
+
+def entered(path: Path) -> dict[str, Any] | None:
+    """The notebook that was entered last time, if it is there.
+
+    Parameters
+    ----------
+    path : Path
+        To which :func:`write` wrote it.
+
+    Returns
+    -------
+    dict or None
+    """
+    try:
+        notebook: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return notebook
 
 
 def write(path: Path, content: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rnnlib.grading import inert
 from rnnlib.grading.assignment import Assignment, is_check, tags
-from rnnlib.grading.calls import Call, Lost
+from rnnlib.grading.calls import TOO_LONG, Call, Lost
 from rnnlib.grading.intake import Intake, Step, blank, steps, take
 from rnnlib.grading.judge import Verdict, complaint, judge
 from rnnlib.grading.sandbox import Called, Ran, Unavailable
@@ -130,7 +130,7 @@ def grade_rebuilt(
         sum(verdict.score for verdict in verdicts),
         assignment.points,
         taken.refused,
-        taken.notes,
+        (*taken.notes, *cut_short(ran)),
         tuple(verdicts),
         ran,
         seed,
@@ -185,6 +185,15 @@ def caller(session: Session, name: str) -> Call:
 def why(error: Mapping[str, Any]) -> str:
     """Why a cell did not come to its end."""
     return inert.one_line(error["message"]) if error["type"] == ENDED else complaint(error)
+
+
+def cut_short(ran: Mapping[str, Ran]) -> list[str]:
+    """Cells that the limits ended, or that ended the process: a slower machine may do the same."""
+    return [
+        f"when cell {inert.one_line(cell)} ran, {why(one.error)}"
+        for cell, one in ran.items()
+        if one.error and one.error["type"] in (ENDED, TOO_LONG)
+    ]
 
 
 def stand_in(name: str, function: Any) -> Step:

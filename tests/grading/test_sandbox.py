@@ -56,6 +56,18 @@ def test_a_bad_cell_costs_its_own_points(hand_in: Hand, cell: str, problem: str)
 
 
 @pytest.mark.parametrize(
+    ("cell", "words"),
+    [("import os; os._exit(0)", "process"), ("while True: pass", "longer than 2 s")],
+)
+def test_a_cell_that_was_cut_short_is_named_to_who_grades(
+    hand_in: Hand, cell: str, words: str
+) -> None:
+    short = assignment()._replace(limits=assignment().limits._replace(cell=2))
+    [note] = grade(hand_in(solved(elman_step=cell)), short).notes
+    assert note.startswith("when cell elman_step ran, ") and words in note
+
+
+@pytest.mark.parametrize(
     "cell",
     [
         f"import sys; print('warning', file=sys.stderr)\n{ELMAN}{RIGHT}",
