@@ -229,7 +229,7 @@ def judge(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result.to_json(graded), indent=2))
         return 0
-    print("\n".join(result.report(verdict) for verdict in graded.verdicts))
+    print("\n".join(f"{v.cell}\n{result.report(v)}" for v in graded.verdicts))
     for note in graded.notes:
         print(f"Note: {note}.")
     print(f"{graded.score:g} of {graded.points:g} points; --seed {graded.seed} repeats this.")

@@ -17,6 +17,15 @@ from rnnlib.grading.compare import agree, form, is_finite, unchanged
 from rnnlib.grading.table import Graded
 
 
+AMONG_STAND_INS = {
+    "raises": "it raises an exception, even if all functions that it may call are right",
+    "form": "its result has the wrong form, even if all functions that it may call are right",
+    "too long": "it takes too long, even if all functions that it may call are right",
+    "dies": "it ends its process, even if all functions that it may call are right",
+    "missing": "there is no such function once all functions that it may call are right",
+}
+
+
 class Verdict(NamedTuple):
     """On one part."""
 
@@ -112,11 +121,30 @@ def judge(
     if call_with_stand_ins and graded.stand_ins and not in_vain:
         with standing_in(graded):
             again = judge_once(graded, seed, call_with_stand_ins)
-        verdicts = [
-            second if second.passed or (second.hint and not first.hint) else first
-            for first, second in zip(verdicts, again, strict=True)
-        ]
+        verdicts = [clearer(*both) for both in zip(verdicts, again, strict=True)]
     return verdicts
+
+
+def clearer(own: Verdict, helped: Verdict) -> Verdict:
+    """Of a function among the student's others, and among stand-ins, the verdict that counts.
+
+    A pass comes first, then a hint. Otherwise an exception or a loss of time may be another
+    function's fault, so what becomes of this one among stand-ins is told; but a number that is
+    wrong is told of the student's own functions, since this one may be written out.
+    """
+    if own.passed or helped.passed:
+        return own if own.passed else helped
+    if own.hint or helped.hint:
+        return own if own.hint else discreet(helped)
+    return own if own.problem == "differs" or own.says == helped.says else discreet(helped)
+
+
+def discreet(verdict: Verdict) -> Verdict:
+    """A verdict from among stand-ins, without what the student's code says there.
+
+    The stand-ins answer other parts, and the code can read them and put them into its words.
+    """
+    return verdict._replace(says=AMONG_STAND_INS.get(verdict.problem, verdict.says))
 
 
 def judge_once(graded: Graded, seed: tuple[int, ...], call: Call) -> list[Verdict]:

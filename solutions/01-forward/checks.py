@@ -1055,7 +1055,7 @@ GRADED = (
             unroll_ignores_lengths: "it has read padding",
             unroll_zeros_after_the_end: "must repeat",
             unroll_returns_to_h0: "which is h0",
-            unroll_one_step_too_far: "it has read padding",
+            unroll_one_step_too_far: "frozen one step too late",
             unroll_one_step_short: "frozen one step too early",
             unroll_starts_afresh: "hs[1] is a step from h0",
             unroll_ignores_h0: "start from h0",

@@ -71,10 +71,11 @@ def nearly_right_gradients(rng):
 
 
 def all_digits(result, args):
-    """0 if the result has all digits, 1 if it has some, and else the result."""
-    want = directional_check(*args)
-    off = abs(float(result) - want)
-    return 0.0 if off < 1e-13 + 1e-3 * want else 1.0 if off < 1e-5 else float(result)
+    """Has the result all digits (0), some (1), or none (2)? In the last case it counts itself."""
+    want, got = directional_check(*args), float(result)
+    off = abs(got - want)
+    kind = 0 if off < 1e-13 + 1e-3 * want else 1 if off < 1e-5 else 2
+    return np.array([kind, got if kind == 2 else 0.0])
 
 
 def sizes(rng):
@@ -403,6 +404,14 @@ def leaky_straight_way_unscaled(W_x, W_h, b, alpha, x, h, dh):
     return da.T @ x, da.T @ h, da.sum(0), dalpha, da @ W_x, dh + da @ W_h
 
 
+def leaky_straight_way_by_alpha(W_x, W_h, b, alpha, x, h, dh):
+    """What goes back to h straight has the share α; the old state has the share 1 - α of h'."""
+    n = np.tanh(x @ W_x.T + h @ W_h.T + b)
+    da = dh * alpha * (1 - n**2)
+    dalpha = (dh * (n - h)).sum(0)
+    return da.T @ x, da.T @ h, da.sum(0), dalpha, da @ W_x, dh * alpha + da @ W_h
+
+
 def leaky_alpha_of_tanh_only(W_x, W_h, b, alpha, x, h, dh):
     """dalpha knows of the tanh alone; α stands in the share 1 - α of the old state as well."""
     n = np.tanh(x @ W_x.T + h @ W_h.T + b)
@@ -564,6 +573,18 @@ def bptt_dh_last_replaces(W_x, W_h, b, alpha, xs, h0, dhs, dh_last):
         if t < len(xs) - 1:
             dh = dh + dhs[t]
         *shares, dxs[t], dh = leaky_step_backward(W_x, W_h, b, alpha, xs[t], hs[t], dh)
+        sums = [s + g for s, g in zip(sums, shares)]
+    return *sums, np.stack(dxs), dh
+
+
+def bptt_last_loss_twice(W_x, W_h, b, alpha, xs, h0, dhs, dh_last):
+    """dhs[T - 1] enters twice, before the walk and at its first step: begin with dh_last alone."""
+    hs = [h0]
+    for x in xs:
+        hs.append(leaky_step(W_x, W_h, b, alpha, x, hs[-1]))
+    sums, dxs, dh = [0, 0, 0, 0], [None] * len(xs), dh_last + dhs[-1]
+    for t in range(len(xs))[::-1]:
+        *shares, dxs[t], dh = leaky_step_backward(W_x, W_h, b, alpha, xs[t], hs[t], dh + dhs[t])
         sums = [s + g for s, g in zip(sums, shares)]
     return *sums, np.stack(dxs), dh
 
@@ -882,6 +903,32 @@ def truncated_a_step_off(W_x, W_h, b, alpha, xs, h0, dhs, dh_last, K):
     return *sums, np.stack(dxs), back
 
 
+def truncated_counts_from_one(W_x, W_h, b, alpha, xs, h0, dhs, dh_last, K):
+    """The cut is where K divides t in code; the equation counts steps from 1, so its t is t + 1."""
+    hs = [h0]
+    for x in xs:
+        hs.append(leaky_step(W_x, W_h, b, alpha, x, hs[-1]))
+    sums, dxs, dh = [0, 0, 0, 0], [None] * len(xs), dh_last
+    for t in range(len(xs))[::-1]:
+        dh = dhs[t] if t % K == 0 else dh + dhs[t]
+        *shares, dxs[t], dh = leaky_step_backward(W_x, W_h, b, alpha, xs[t], hs[t], dh)
+        sums = [s + g for s, g in zip(sums, shares)]
+    return *sums, np.stack(dxs), dh
+
+
+def truncated_cuts_behind_the_last_step(W_x, W_h, b, alpha, xs, h0, dhs, dh_last, K):
+    """dh_last is cut off where K divides T; it comes from no chunk, so no cut is before it."""
+    hs = [h0]
+    for x in xs:
+        hs.append(leaky_step(W_x, W_h, b, alpha, x, hs[-1]))
+    sums, dxs, dh = [0, 0, 0, 0], [None] * len(xs), dh_last
+    for t in range(len(xs))[::-1]:
+        dh = dhs[t] if (t + 1) % K == 0 else dh + dhs[t]
+        *shares, dxs[t], dh = leaky_step_backward(W_x, W_h, b, alpha, xs[t], hs[t], dh)
+        sums = [s + g for s, g in zip(sums, shares)]
+    return *sums, np.stack(dxs), dh
+
+
 def truncated_from_h0(W_x, W_h, b, alpha, xs, h0, dhs, dh_last, K):
     """Every chunk begins with h0 again; it begins with the state that the one before it ended
     with. Only the gradient is cut."""
@@ -1146,6 +1193,7 @@ GRADED = (
             leaky_no_straight_way,
             leaky_only_straight_way,
             leaky_straight_way_unscaled,
+            leaky_straight_way_by_alpha,
             leaky_alpha_of_tanh_only,
             leaky_alpha_adds,
             leaky_alpha_flipped,
@@ -1178,6 +1226,7 @@ GRADED = (
             leaky_no_straight_way: "h also reaches h' straight",
             leaky_only_straight_way: "by way of W_h",
             leaky_straight_way_unscaled: "the share 1 - alpha, not all of dh",
+            leaky_straight_way_by_alpha: "straight, by 1 - alpha",
             leaky_alpha_of_tanh_only: "takes away from the old state",
             leaky_alpha_adds: "has a minus",
             leaky_alpha_flipped: "dalpha is wrong: the sign",
@@ -1198,6 +1247,7 @@ GRADED = (
             bptt_forgets_dh_last,
             bptt_only_dh_last,
             bptt_dh_last_replaces,
+            bptt_last_loss_twice,
             bptt_dh_last_everywhere,
             bptt_dh_last_at_the_first_step,
             bptt_last_share_only,
@@ -1223,6 +1273,7 @@ GRADED = (
             bptt_forgets_dh_last: "dh_last is not used",
             bptt_only_dh_last: "dhs is not used",
             bptt_dh_last_replaces: "takes the place of dhs[T - 1]",
+            bptt_last_loss_twice: "dhs[T - 1] enters twice",
             bptt_dh_last_everywhere: "dh_last enters at every step",
             bptt_dh_last_at_the_first_step: "dh_last enters at step 0",
             bptt_last_share_only: "the share of step 0",
@@ -1249,6 +1300,8 @@ GRADED = (
             truncated_not_at_all,
             truncated_from_the_end,
             truncated_a_step_off,
+            truncated_counts_from_one,
+            truncated_cuts_behind_the_last_step,
             truncated_from_h0,
             truncated_from_zero,
             truncated_dh_last_everywhere,
@@ -1268,6 +1321,8 @@ GRADED = (
             truncated_not_at_all: "nothing is cut",
             truncated_from_the_end: "counted from the end",
             truncated_a_step_off: "the cut is a step too early",
+            truncated_counts_from_one: "t counts from 1 in the equation",
+            truncated_cuts_behind_the_last_step: "no cut is beyond the last step",
             truncated_from_h0: "start again from h0",
             truncated_from_zero: "start again from 0",
             truncated_dh_last_everywhere: "at the end of every chunk",

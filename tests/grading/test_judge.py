@@ -51,6 +51,22 @@ def test_what_a_result_is_worth_may_depend_on_the_arguments() -> None:
         assert (one.score, one.draws) == (points, 3)
 
 
+def test_what_another_function_raises_is_not_told_of_one_that_fails_among_stand_ins_too() -> None:
+    unroll = next(graded for graded in assignment().graded if graded.name == "unroll")
+
+    def own(*args: Any) -> Any:
+        raise ValueError("in leaky_step")
+
+    def off_by_one(*args: Any) -> Any:
+        hs, h_last = unroll.reference(*args)
+        return hs + 1, h_last
+
+    calls = [partial(mutants.through_frames, function) for function in (own, off_by_one)]
+    assert {one.problem for one in judge(unroll, (1,), *calls)} == {"differs"}
+    calls[1] = partial(mutants.through_frames, unroll.reference)
+    assert all(one.passed for one in judge(unroll, (1,), *calls))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 def test_no_number_that_is_not_right_scores(bad: float) -> None:
     one = verdict(lambda W_x, W_h, b, x, h: np.full_like(h, bad))
