@@ -640,7 +640,15 @@ def test_onnx_takes_a_plain_layer(cls, T, tmp_path):
         (lambda: LSTM(3, 5, init="zeros"), "init: got 'zeros', expected one of"),
         (lambda: LSTM(3, 5, init="chrono"), "chrono_t_max: got None, expected it with init"),
         (lambda: LSTM(3, 5, chrono_t_max=9), "chrono_t_max: got 9, expected it with init"),
-        (lambda: LSTM(3, 5, init="chrono", chrono_t_max=1), "T_max: got 1, expected at least 2"),
+        (
+            lambda: LSTM(3, 5, init="chrono", chrono_t_max=1),
+            "chrono_t_max: got 1, expected a finite number, at least 2",
+        ),
+        (lambda: LSTM(3, 5, init="chrono", chrono_t_max="9"), "chrono_t_max: got '9', expected a"),
+        (lambda: LSTM(3, 5, forget_bias=True), "forget_bias: got True, expected a finite number"),
+        (lambda: LSTM(3, 5, forget_bias=torch.nan), "forget_bias: got nan, expected a finite"),
+        (lambda: LSTM(3, 5, zoneout=[0.1, None]), "zoneout: got None, expected a number from 0"),
+        (lambda: GRU(3, 5, weight_drop="0.5"), "weight_drop: got '0.5', expected a number from 0"),
         (
             lambda: LSTM(3, 5, init="chrono", chrono_t_max=9, forget_bias=1.0),
             'forget_bias: got 1.0 with init="chrono"',
@@ -666,21 +674,37 @@ N, R = torch.tensor([2, 4]), torch.zeros(4, 2, dtype=torch.bool)
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"x": [1.0]}, "x: got list, expected a tensor"),
-        ({"x": torch.zeros(4, 2, 7)}, "x: got shape (4, 2, 7), expected (T, B, 3)"),
-        ({"x": torch.zeros(0, 2, 3)}, "x: got shape (0, 2, 3), expected (T, B, 3)"),
-        ({"x": torch.zeros(4, 0, 3)}, "x: got shape (4, 0, 3), expected (T, B, 3)"),
-        ({"x": torch.zeros(1, 4, 2, 3)}, "x: got shape (1, 4, 2, 3), expected (T, B, 3)"),
+        ({"input": [1.0]}, "input: got list, expected a tensor"),
+        ({"input": torch.zeros(4, 2, 7)}, "input: got shape (4, 2, 7), expected (T, B, 3)"),
+        ({"input": torch.zeros(0, 2, 3)}, "input: got shape (0, 2, 3), expected (T, B, 3)"),
+        ({"input": torch.zeros(4, 0, 3)}, "input: got shape (4, 0, 3), expected (T, B, 3)"),
+        ({"input": torch.zeros(1, 4, 2, 3)}, "input: got shape (1, 4, 2, 3), expected (T, B, 3)"),
         (
-            {"x": torch.zeros(4, 2, 3).double()},
-            "x: got dtype torch.float64, expected torch.float32",
+            {"input": torch.zeros(4, 2, 3).double()},
+            "input: got dtype torch.float64, expected torch.float32",
         ),
-        ({"x": torch.zeros(4, 2, 3).long()}, "x: got dtype torch.int64, expected torch.float32"),
-        ({"x": torch.zeros(4, 2, 3, device="meta")}, "x: got device meta, expected cpu"),
-        ({"state": torch.zeros(1, 2, 5)}, "state: got Tensor, expected a pair (h, c)"),
-        ({"state": (torch.zeros(1, 2, 5),) * 3}, "state: got tuple, expected a pair (h, c)"),
-        ({"state": (torch.zeros(1, 3, 5),) * 2}, "state: got (1, 3, 5), expected shape (1, 2, 5)"),
-        ({"state": (torch.zeros(1, 2, 5).double(),) * 2}, "state: got dtype torch.float64"),
+        (
+            {"input": torch.zeros(4, 2, 3).long()},
+            "input: got dtype torch.int64, expected torch.float32",
+        ),
+        ({"input": torch.zeros(4, 2, 3, device="meta")}, "input: got device meta, expected cpu"),
+        (
+            {"hx": torch.zeros(1, 2, 5)},
+            "hx: got Tensor, expected 2 tensors, [(1, 2, 5), (1, 2, 5)]",
+        ),
+        ({"hx": (torch.zeros(1, 2, 5),) * 3}, "hx: got 3 of them, expected 2 tensors"),
+        ({"hx": (torch.zeros(1, 3, 5),) * 2}, "hx: got (1, 3, 5), expected shape (1, 2, 5)"),
+        ({"hx": (torch.zeros(1, 2, 5).double(),) * 2}, "hx: got dtype torch.float64"),
+        ({"input": torch.zeros(4, 3), "hx": "h"}, "hx: got str, expected 2 tensors"),
+        (
+            {"input": torch.zeros(4, 3), "hx": (None, None)},
+            "hx: got NoneType, expected shape (1, 5)",
+        ),
+        (
+            {"input": torch.zeros(4, 3), "hx": (torch.zeros(1, 1, 5),) * 2},
+            "hx: got (1, 1, 5), expected shape (1, 5)",
+        ),
+        ({"lengths": N.to(torch.uint16)}, "lengths: got dtype torch.uint16, expected integer"),
         ({"lengths": [2, 4]}, "lengths: got list, expected a tensor"),
         ({"lengths": N.double()}, "lengths: got dtype torch.float64, expected integer"),
         ({"lengths": N > 0}, "lengths: got dtype torch.bool, expected integer"),
@@ -692,21 +716,61 @@ N, R = torch.tensor([2, 4]), torch.zeros(4, 2, dtype=torch.bool)
         ({"resets": R.T}, "resets: got shape (2, 4), expected (4, 2)"),
         ({"resets": R.to("meta")}, "resets: got device meta, expected cpu"),
         ({"resets": True}, "resets: got bool, expected a tensor"),
-        ({"x": torch.zeros(4, 3), "lengths": N}, "lengths: got some with x of shape (4, 3)"),
+        (
+            {"input": torch.zeros(4, 3), "lengths": N},
+            "lengths: got some with input of shape (4, 3)",
+        ),
         ({"backend": "torch", "resets": R}, 'backend: got "torch" with an option'),
     ],
 )
 def test_bad_arguments_are_refused(given, says):
     m = LSTM(3, 5, backend=given.pop("backend", "auto"))
     with pytest.raises(ValueError) as error:
-        m(**{"x": torch.zeros(4, 2, 3)} | given)
+        m(**{"input": torch.zeros(4, 2, 3)} | given)
     assert says in str(error.value)
 
 
 def test_a_packed_sequence_is_told_of_lengths():
     packed = pack_padded_sequence(torch.zeros(4, 2, 3), [4, 2])
-    with pytest.raises(ValueError, match="x: got PackedSequence, expected a tensor, with lengths="):
+    with pytest.raises(
+        ValueError, match="input: got PackedSequence, expected a tensor, with lengths="
+    ):
         LSTM(3, 5)(packed)
+
+
+def test_an_option_of_another_layer_is_refused_by_the_names_of_ones_own():
+    says = r"GRU\(\) got an unexpected option 'layer_norm', expected one of reset_before, zoneout, "
+    with pytest.raises(TypeError, match=says):
+        GRU(3, 5, layer_norm=True)
+
+
+@each_layer
+def test_a_call_by_torchs_names_is_a_call(cls):
+    theirs = cls._TORCH(3, 5)
+    ours, x = cls.from_torch(theirs), torch.randn(4, 2, 3)
+    hx = tree_map(torch.randn_like, theirs(x)[1])
+    torch.testing.assert_close(ours(input=x, hx=hx), theirs(input=x, hx=hx), rtol=0, atol=0)
+
+
+@each_layer
+@pytest.mark.parametrize("backend", ["auto", "loop"])
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+def test_a_map_over_sequences_lengths_and_resets_is_a_batch(cls, backend):
+    m, x, lengths = cls(3, 5, backend=backend), torch.randn(4, 3, 3), torch.tensor([4, 1, 2])
+    resets = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=torch.bool)
+
+    def one(x, n, r):
+        return m(x[:, None], lengths=n[None], resets=r[:, None])[0][:, 0]
+
+    mapped = torch.func.vmap(one, (1, 0, 1), 1)(x, lengths, resets)
+    torch.testing.assert_close(mapped, m(x, lengths=lengths, resets=resets)[0])
+
+
+def test_a_map_over_weights_runs_many_layers_at_once():
+    layers = [LSTM(3, 5, layer_norm=True) for _ in range(3)]
+    x, (params, _) = torch.randn(4, 2, 3), torch.func.stack_module_state(layers)
+    run = torch.func.vmap(lambda p: torch.func.functional_call(layers[0], p, (x,))[0])
+    torch.testing.assert_close(run(params), torch.stack([m(x)[0] for m in layers]))
 
 
 def test_batch_first_turns_lengths_and_resets_too():

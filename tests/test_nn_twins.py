@@ -273,7 +273,19 @@ def test_linear_layers_copy_load_and_compile(cls):
         (lambda: MinGRU(0, 3), "input_size: got 0, expected a positive integer"),
         (lambda: LRU(3, 3, r_min=0.9, r_max=0.5), "r_min, r_max: got 0.9, 0.5"),
         (lambda: MinLSTM(3, 5)(torch.zeros(4, 3)), "x: got shape (4, 3), expected (T, B, 3)"),
-        (lambda: MinGRU(3, 5)(torch.zeros(4, 2, 3), (torch.zeros(1, 5),)), "state: got [(1, 5)]"),
+        (
+            lambda: MinGRU(3, 5)(torch.zeros(4, 2, 3), (torch.zeros(1, 5),)),
+            "state: got (1, 5), expected shape (2, 5)",
+        ),
+        (lambda: LRU(3, 5)(torch.zeros(4, 2, 3), "h"), "state: got str, expected 3 tensors"),
+        (
+            lambda: MinGRU(3, 5)(torch.zeros(4, 2, 3), [torch.zeros(2, 5, device="meta")]),
+            "state: got device meta, expected cpu",
+        ),
+        (
+            lambda: ESN(3, 5, 2)(torch.zeros(4, 2, 3), torch.zeros(1, 5)),
+            "state: got (1, 5), expected shape (2, 5)",
+        ),
         (lambda: CRF(0), "num_labels: got 0"),
         (lambda: ESN(3, 5, 2, radius=-1), "radius: got -1, expected a number above 0"),
         (lambda: ESN(3, 5, 2, density=0.001), "density: got 0.001, expected one that leaves loops"),

@@ -4,8 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_batchedtensor
 
 from rnnlib import shapes
+
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)  # that can be compared
 
 
 def check(**named: Any) -> None:
@@ -15,8 +18,8 @@ def check(**named: Any) -> None:
 
 
 def may_look(values: Tensor) -> bool:
-    """May values be looked at? Not while a graph is traced, nor while CUDA captures one."""
-    if torch.compiler.is_compiling() or values.is_meta:
+    """May values be looked at? Not while a graph is traced or captured, nor within a vmap."""
+    if torch.compiler.is_compiling() or values.is_meta or is_batchedtensor(values):
         return False
     return not (values.is_cuda and torch.cuda.is_current_stream_capturing())
 
@@ -60,8 +63,8 @@ def check_integers(
     """
     if not isinstance(values, Tensor):
         raise ValueError(f"{name}: got {type(values).__name__}, expected a tensor")
-    if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-        raise ValueError(f"{name}: got dtype {values.dtype}, expected integer")
+    if values.dtype not in INTEGERS:
+        raise ValueError(f"{name}: got dtype {values.dtype}, expected integer, such as torch.int64")
     if tuple(values.shape) != shape:
         raise ValueError(f"{name}: got shape {tuple(values.shape)}, expected {shape}")
     if may_look(values):

@@ -54,15 +54,14 @@ class Linear(torch.nn.Module):
             If a shape, dtype or device is not as stated, or a length is not from 1 to T.
         """
         params = self._params()
-        checks.sequences(x, self.input_size, params[0], lengths, resets, self.batch_first)
+        checks.sequences("x", x, self.input_size, params[0], lengths, resets, self.batch_first)
         xs = x.transpose(0, 1) if self.batch_first else x
         resets = resets.T if resets is not None and self.batch_first else resets
         zero = self._zero_state(params, xs.shape[1])
         if state is None:
             state = zero
-        elif [s.shape for s in state] != [z.shape for z in zero]:
-            got = [tuple(s.shape) for s in state]
-            raise ValueError(f"state: got {got}, expected {len(zero)} of {tuple(zero[0].shape)}")
+        else:
+            checks.states("state", state, [tuple(z.shape) for z in zero], x)
         hs, last = self._run(params, xs, type(zero)(*state), lengths, resets)
         return (hs.transpose(0, 1) if self.batch_first else hs), last
 

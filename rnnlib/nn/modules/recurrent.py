@@ -1,35 +1,19 @@
-"""``RNN``, ``LSTM`` and ``GRU``: torch's constructor and state dict, and the options it lacks.
+"""What ``RNN``, ``LSTM`` and ``GRU`` share: torch's names, and the options it lacks.
 
 With all options off they are the layers of :mod:`torch.nn`, run by the same kernels. Each option
 is a function of :mod:`rnnlib.nn` under its own name; :mod:`rnnlib.nn.backend` decides who runs it.
 """
 
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Self, TypedDict
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.nn import functional as F
 
-from rnnlib.nn import (
-    backend,
-    dropout,
-    elman,
-    gru,
-    gru_cho,
-    init,
-    lstm,
-    lstm_layer_norm,
-    lstm_peephole,
-    lstm_projected,
-    ragged,
-    weight_drop,
-    zoneout,
-)
+from rnnlib.nn import backend, dropout, elman, init, ragged, weight_drop, zoneout
 from rnnlib.nn.bidirectional import reverse
-from rnnlib.nn.elman_activation import RELU, Elman
 from rnnlib.nn.modules import _checks as checks
-from rnnlib.reference.dropout import check_rate
 
 
 class Options(TypedDict, total=False):
@@ -53,8 +37,9 @@ class Options(TypedDict, total=False):
         an LSTM: the biases start with memories of up to ``chrono_t_max`` steps.
     backend : str
         ``"auto"``; ``"torch"``, its kernels, which refuse the options that they lack; or
-        ``"loop"``, which differentiates twice and compiles with
-        ``torch.compile(fullgraph=True)``. See :mod:`rnnlib.nn.backend`.
+        ``"loop"``, which differentiates twice and forward, maps over weights by
+        ``torch.func.vmap``, and compiles with ``torch.compile(fullgraph=True)``. See
+        :mod:`rnnlib.nn.backend`.
     """
 
     zoneout: float | tuple[float, ...]
@@ -65,10 +50,21 @@ class Options(TypedDict, total=False):
     backend: str
 
 
+OFF: Options = {
+    "zoneout": 0.0,
+    "recurrent_dropout": 0.0,
+    "weight_drop": 0.0,
+    "residual": False,
+    "init": None,
+    "backend": "auto",
+}
+
+
 class Recurrent(torch.nn.RNNBase):
     """What the three layers share: all but the constructor and the cell.
 
-    It is made by :class:`RNN`, :class:`LSTM` and :class:`GRU`.
+    It is made by :class:`~rnnlib.nn.modules.RNN`, :class:`~rnnlib.nn.modules.LSTM` and
+    :class:`~rnnlib.nn.modules.GRU`.
     """
 
     _OPERATORS: ClassVar[dict[str, Any]] = {
@@ -82,31 +78,32 @@ class Recurrent(torch.nn.RNNBase):
     weight_ih_l0: Parameter
     weight_hh_l0: Parameter
 
-    def _set_options(
-        self,
-        zoneout: float | tuple[float, ...] = 0.0,
-        recurrent_dropout: float = 0.0,
-        weight_drop: float = 0.0,
-        residual: bool = False,
-        init: str | None = None,
-        backend: str = "auto",
-    ) -> None:
+    def _set_options(self, options: Options) -> None:
         """Check the options that all layers have, keep them, and start the parameters."""
-        n = len(self._sizes())
-        self.zoneout = zoneout if isinstance(zoneout, tuple) else (zoneout,) * n
+        if unknown := [name for name in options if name not in OFF]:
+            known = ", ".join([*self._own(), *OFF])
+            got = f"{type(self).__name__}() got an unexpected option {unknown[0]!r}"
+            raise TypeError(f"{got}, expected one of {known}")
+        chosen, n = OFF | options, len(self._sizes())
+        rates = chosen["zoneout"]
+        self.zoneout = tuple(rates) if isinstance(rates, tuple | list) else (rates,) * n
         if len(self.zoneout) != n:
-            raise ValueError(f"zoneout: got {zoneout}, expected one rate, or {n} of them")
-        self.recurrent_dropout, self.weight_drop = recurrent_dropout, weight_drop
-        self.residual, self.init, self.backend = residual, init, backend
+            raise ValueError(f"zoneout: got {rates}, expected one rate, or {n} of them")
+        self.recurrent_dropout, self.weight_drop = (
+            chosen["recurrent_dropout"],
+            chosen["weight_drop"],
+        )
+        self.residual, self.init = chosen["residual"], chosen["init"]
+        self.backend = chosen["backend"]
         for rate in self.zoneout:
-            check_rate("zoneout", rate)
-        check_rate("recurrent_dropout", recurrent_dropout)
-        check_rate("weight_drop", weight_drop)
-        if residual and self.num_layers == 1:
+            checks.rate("zoneout", rate)
+        checks.rate("recurrent_dropout", self.recurrent_dropout)
+        checks.rate("weight_drop", self.weight_drop)
+        if self.residual and self.num_layers == 1:
             raise ValueError("residual: got True with num_layers=1, expected more layers")
-        checks.among("init", init, (None, *self._inits()))
-        checks.among("backend", backend, _BACKENDS)
-        if backend == "torch" and (lacking := self._lacking()):
+        checks.among("init", self.init, (None, *self._inits()))
+        checks.among("backend", self.backend, backend.BACKENDS)
+        if self.backend == "torch" and (lacking := self._lacking()):
             raise ValueError(
                 f'backend: got "torch" with {lacking[0]}, which its kernels lack; '
                 'expected "auto" or "loop"'
@@ -121,8 +118,8 @@ class Recurrent(torch.nn.RNNBase):
 
     def forward(
         self,
-        x: Tensor,
-        state: Any = None,
+        input: Tensor,
+        hx: Any = None,
         *,
         lengths: Tensor | None = None,
         resets: Tensor | None = None,
@@ -131,16 +128,16 @@ class Recurrent(torch.nn.RNNBase):
 
         Parameters
         ----------
-        x : Tensor
+        input : Tensor
             Inputs, ``(T, B, D)``, or with ``batch_first`` ``(B, T, D)``. One sequence may come
             without a batch, ``(T, D)``.
-        state : Tensor or tuple of Tensor, optional
+        hx : Tensor or tuple of Tensor, optional
             State before the first input, as in torch: ``(num_layers * directions, B, H)``, for an
             LSTM a pair ``(h, c)`` of these. Zero by default.
         lengths : Tensor of int, optional
-            Lengths of the sequences, ``(B,)``, from 1 to T, in any order, on the device of ``x``;
-            what stands past an end is not read. Their range is checked, for which a GPU is waited
-            for, except while a graph is traced or captured.
+            Lengths of the sequences, ``(B,)``, from 1 to T, in any order, on the device of
+            ``input``; what stands past an end is not read. Their range is checked, for which a
+            GPU is waited for, except while a graph is traced or captured, and within a vmap.
         resets : Tensor of bool, optional
             True where a new sequence begins, so that the step reads a state of zeros; ``(T, B)``,
             or with ``batch_first`` ``(B, T)``. What reads backward is cut at the same places.
@@ -149,9 +146,9 @@ class Recurrent(torch.nn.RNNBase):
         -------
         Tensor
             Hidden states of the last layer, ``(T, B, directions * H)``, zero past the end of a
-            sequence; or ``(B, T, ...)``, or ``(T, ...)``, as ``x`` is.
+            sequence; or ``(B, T, ...)``, or ``(T, ...)``, as ``input`` is.
         Tensor or tuple of Tensor
-            State of every layer after each sequence's own last input, in the form of ``state``.
+            State of every layer after each sequence's own last input, in the form of ``hx``.
 
         Raises
         ------
@@ -160,11 +157,12 @@ class Recurrent(torch.nn.RNNBase):
             ``backend="torch"`` and there are resets.
         """
         checks.sequences(
-            x, self.input_size, self.weight_ih_l0, lengths, resets, self.batch_first, unbatched=True
+            *("input", input, self.input_size, self.weight_ih_l0, lengths, resets),
+            *(self.batch_first, True),
         )
-        if x.ndim == 2:
-            return self._without_batch(x, state)
-        states = self._states(state, x)
+        alone, axis = input.ndim == 2, 0 if self.batch_first else 1
+        x = input.unsqueeze(axis) if alone else input
+        states = self._states(hx, x, alone)
         if lengths is None and resets is None and self._is_plain():
             ys, *ends = self._whole(x, states)
         elif self.batch_first:
@@ -173,6 +171,8 @@ class Recurrent(torch.nn.RNNBase):
             ys = ys.transpose(0, 1)
         else:
             ys, *ends = self._layers(x, states, lengths, resets)
+        if alone:
+            ys, ends = ys.squeeze(axis), [s.squeeze(1) for s in ends]
         return ys, tuple(ends) if len(ends) > 1 else ends[0]
 
     @classmethod
@@ -184,7 +184,8 @@ class Recurrent(torch.nn.RNNBase):
         module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
             The peer of this class.
         **options
-            Options of this class that torch lacks.
+            Options of this class that torch lacks. What says where training starts, as ``init``
+            and ``forget_bias``, acts at the next ``reset_parameters``.
 
         Returns
         -------
@@ -351,8 +352,10 @@ class Recurrent(torch.nn.RNNBase):
             sizes = h.shape[0], h.shape[1]
             mask = dropout.each_sequence(None, self.recurrent_dropout, *sizes, h.dtype, h.device)
         if any(self.zoneout):
-            share = zoneout.draw if self.training else _expected
-            keep = share(None, before, self.zoneout, T)
+            if self.training:
+                keep = zoneout.draw(None, before, self.zoneout, T)
+            else:
+                keep = zoneout.expected(before, self.zoneout, T)
         return backend.Layer(cell, params, mask, keep)
 
     def _suffixes(self) -> list[str]:
@@ -366,257 +369,15 @@ class Recurrent(torch.nn.RNNBase):
 
     # What comes in.
 
-    def _states(self, state: Any, x: Tensor) -> tuple[Tensor, ...]:
+    def _states(self, hx: Any, x: Tensor, alone: bool) -> tuple[Tensor, ...]:
         """The first state, one tensor per part, once it is known to fit; zeros by default."""
-        n = self.num_layers * (1 + self.bidirectional)
-        B, sizes = x.shape[0 if self.batch_first else 1], self._sizes()
-        if state is None:
+        n, B = self.num_layers * (1 + self.bidirectional), x.shape[0 if self.batch_first else 1]
+        sizes = self._sizes()
+        if hx is None:
             return tuple(x.new_zeros(n, B, size) for size in sizes)
-        states = (state,) if len(sizes) == 1 else state
-        if not isinstance(states, tuple | list) or len(states) != len(sizes):
-            raise ValueError(
-                f"state: got {type(state).__name__}, expected a pair (h, c) of tensors"
-            )
-        for s, size in zip(states, sizes, strict=True):
-            if not isinstance(s, Tensor) or s.shape != (n, B, size):
-                got = tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__
-                raise ValueError(f"state: got {got}, expected shape {(n, B, size)}")
-            checks.like("state", s, x)
-        return tuple(states)
-
-    def _without_batch(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read one sequence ``(T, D)``."""
-        axis = 0 if self.batch_first else 1
-        if isinstance(state, Tensor):
-            state = state.unsqueeze(1)
-        elif state is not None:
-            state = tuple(s.unsqueeze(1) for s in state)
-        ys, ends = Recurrent.forward(self, x.unsqueeze(axis), state)
-        if isinstance(ends, Tensor):
-            return ys.squeeze(axis), ends.squeeze(1)
-        return ys.squeeze(axis), tuple(s.squeeze(1) for s in ends)
-
-
-class RNN(Recurrent):
-    """Elman network, with tanh or relu; :class:`torch.nn.RNN` with options.
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers, nonlinearity, bias, batch_first, dropout, bidirectional
-        As in torch; ``device`` and ``dtype`` too.
-    **options
-        See :class:`Options`.
-
-    Raises
-    ------
-    ValueError
-        If an option, or a combination of options, makes no sense.
-    """
-
-    _TORCH = torch.nn.RNN
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-        **options: Unpack[Options],
-    ) -> None:
-        checks.among("nonlinearity", nonlinearity, ("tanh", "relu"))
-        super().__init__(
-            f"RNN_{nonlinearity.upper()}",
-            *(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional),
-            device=device,
-            dtype=dtype,
-        )
-        self.nonlinearity = nonlinearity
-        self._set_options(**options)
-
-    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
-        cell = elman if self.nonlinearity == "tanh" else Elman(RELU)
-        return cell, elman.Params(W_x, W_h, biases[0] + biases[1])
-
-
-class LSTM(Recurrent):
-    """Long short-term memory; :class:`torch.nn.LSTM` with options.
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
-        As in torch; ``device`` and ``dtype`` too.
-    layer_norm : bool
-        Normalise the preactivations and the memory, see :mod:`rnnlib.nn.lstm_layer_norm`; adds
-        ``gamma_x``, ``gamma_h``, ``gamma_c`` and ``beta_c`` to the parameters of every layer.
-    peephole : bool
-        Let the gates see the memory, see :mod:`rnnlib.nn.lstm_peephole`; adds ``weight_c``.
-    forget_bias : float, optional
-        Where the biases of the forget gates start.
-    chrono_t_max : float, optional
-        With ``init="chrono"``: the longest lag that is expected, in steps.
-    **options
-        See :class:`Options`.
-
-    Raises
-    ------
-    ValueError
-        If an option, or a combination of options, makes no sense.
-    """
-
-    _TORCH = torch.nn.LSTM
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        layer_norm: bool = False,
-        peephole: bool = False,
-        forget_bias: float | None = None,
-        chrono_t_max: float | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        sizes = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__("LSTM", *sizes, proj_size, device=device, dtype=dtype)
-        self._State = lstm_projected.State if proj_size else lstm.State
-        self.layer_norm, self.peephole = layer_norm, peephole
-        self.forget_bias, self.chrono_t_max = forget_bias, chrono_t_max
-        kinds = {"layer_norm": layer_norm, "peephole": peephole, "proj_size": proj_size}
-        if len(given := [name for name, value in kinds.items() if value]) > 1:
-            raise ValueError(f"{given[1]}: got it with {given[0]}, expected one of them")
-        chrono = options.get("init") == "chrono"
-        if chrono != (chrono_t_max is not None):
-            raise ValueError(f'chrono_t_max: got {chrono_t_max}, expected it with init="chrono"')
-        if chrono and forget_bias is not None:
-            raise ValueError(f'forget_bias: got {forget_bias} with init="chrono", which sets it')
-        if not bias and (chrono or forget_bias is not None):
-            raise ValueError("bias: got False with a start of the biases, expected True")
-        for suffix in self._suffixes():
-            for name, shape in self._shapes().items():
-                empty = torch.empty(shape, device=device, dtype=dtype)
-                setattr(self, name + suffix, Parameter(empty))
-        self._set_options(**options)
-
-    def _own(self) -> tuple[str, ...]:
-        return ("layer_norm", "peephole")
-
-    def _sizes(self) -> tuple[int, ...]:
-        return (self.proj_size or self.hidden_size, self.hidden_size)
-
-    def _inits(self) -> tuple[str, ...]:
-        return ("orthogonal", "chrono")
-
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        """Parameters that torch does not know, for each layer and direction."""
-        H = self.hidden_size
-        if self.layer_norm:
-            return {"gamma_x": (4 * H,), "gamma_h": (4 * H,), "gamma_c": (H,), "beta_c": (H,)}
-        return {"weight_c": (3, H)} if self.peephole else {}
-
-    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
-        more = [getattr(self, name + suffix) for name in self._shapes()]
-        weights = W_x, W_h, biases[0] + biases[1]
-        if self.proj_size:
-            cell = lstm_projected.ProjectedLSTM(self.proj_size)
-            W_p = getattr(self, f"weight_hr{suffix}")
-            return cell, lstm_projected.Params(*weights, W_p)
-        if self.layer_norm:
-            return lstm_layer_norm, lstm_layer_norm.Params(*weights, *more)
-        if self.peephole:
-            return lstm_peephole, lstm_peephole.Params(*weights, *more)
-        return lstm, lstm.Params(*weights)
-
-    @torch.no_grad()
-    def _reset_own(self) -> None:
-        super()._reset_own()
-        H = self.hidden_size
-        for suffix in self._suffixes():
-            for name in self._shapes():
-                W = getattr(self, name + suffix)
-                if name == "weight_c":
-                    torch.nn.init.uniform_(W, -(H**-0.5), H**-0.5)
-                else:
-                    torch.nn.init.constant_(W, 0.0 if name == "beta_c" else 1.0)
-            if self.forget_bias is not None:
-                b_x, b_h = getattr(self, f"bias_ih{suffix}"), getattr(self, f"bias_hh{suffix}")
-                b_x.copy_(init.forget_bias(b_x, self.forget_bias))
-                b_h[H : 2 * H] = 0
-            if self.chrono_t_max is not None:
-                b_x, b_h = getattr(self, f"bias_ih{suffix}"), getattr(self, f"bias_hh{suffix}")
-                b_x.copy_(init.chrono(None, b_x, self.chrono_t_max))
-                b_h[: 2 * H] = 0
-
-
-class GRU(Recurrent):
-    """Gated recurrent unit; :class:`torch.nn.GRU` with options.
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
-        As in torch; ``device`` and ``dtype`` too.
-    reset_before : bool
-        Reset the state before the product with the recurrent weights, see
-        :mod:`rnnlib.nn.gru_cho`; the two biases act as their sum. torch resets after it.
-    **options
-        See :class:`Options`.
-
-    Raises
-    ------
-    ValueError
-        If an option, or a combination of options, makes no sense.
-    """
-
-    _TORCH = torch.nn.GRU
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        reset_before: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
-        sizes = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__("GRU", *sizes, device=device, dtype=dtype)
-        self.reset_before = reset_before
-        self._set_options(**options)
-
-    def _own(self) -> tuple[str, ...]:
-        return ("reset_before",)
-
-    def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
-        if self.reset_before:
-            return gru_cho, gru_cho.Params(W_x, W_h, biases[0] + biases[1])
-        return gru, gru.Params(W_x, W_h, *gru.fold(*biases))
-
-
-_BACKENDS = backend.BACKENDS
-
-
-def _expected(_: None, state: Any, rates: tuple[float, ...], T: int) -> Tensor:
-    """Called like :func:`rnnlib.nn.zoneout.draw`, its mean."""
-    return zoneout.expected(state, rates, T)
+        states = (hx,) if len(sizes) == 1 else hx
+        checks.states("hx", states, [(n, size) if alone else (n, B, size) for size in sizes], x)
+        return tuple(s.unsqueeze(1) if alone else s for s in states)
 
 
 def _arguments(module: torch.nn.RNNBase) -> dict[str, Any]:

@@ -88,10 +88,13 @@ class ESN(torch.nn.Module):
         ValueError
             If a shape, dtype or device is not as stated, or a length is not from 1 to T.
         """
-        checks.sequences(x, self.input_size, self.W_h, lengths, None, self.batch_first)
+        checks.sequences("x", x, self.input_size, self.W_h, lengths, None, self.batch_first)
         xs = x.transpose(0, 1) if self.batch_first else x
         params = elman.Params(self.W_x, self.W_h, self.b)
-        first = self.cell.zero_state(params, xs.shape[1]) if state is None else elman.State(state)
+        first = self.cell.zero_state(params, xs.shape[1])
+        if state is not None:
+            checks.states("state", (state,), [tuple(first.h.shape)], x)
+            first = elman.State(state)
         if lengths is None:
             hs, (last,) = bptt.forward(self.cell, params, xs, first)
         else:

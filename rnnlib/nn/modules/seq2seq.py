@@ -8,7 +8,7 @@ from torch import Tensor
 from rnnlib.nn import decode, ragged
 from rnnlib.nn.modules import _checks as checks
 from rnnlib.nn.modules.attention import Attention
-from rnnlib.nn.modules.recurrent import GRU
+from rnnlib.nn.modules.gru import GRU
 
 
 class State(NamedTuple):
