@@ -17,7 +17,7 @@ from rnnlib.grading.judge import Verdict, complaint, judge
 from rnnlib.grading.sandbox import Called, Ran, Unavailable
 from rnnlib.grading.session import ENDED, Session, time_left
 
-TEXT = 10_000  # characters that are kept of what a cell prints
+TEXT, TEXTS = 10_000, 200_000  # characters that are kept of what a cell prints, and of all
 NOT_GRADED = "not graded: needs a look"  # a fault of ours, not of what was handed in
 
 
@@ -209,7 +209,7 @@ def stand_in(name: str, function: Any) -> Step:
 def finish(notebook: dict[str, Any], verdicts: list[Verdict], ran: Mapping[str, Ran]) -> Any:
     """The notebook with verdicts as outputs, in the form from which nbgrader takes scores."""
     by_cell = {verdict.cell: verdict for verdict in verdicts}
-    finished = copy.deepcopy(notebook)
+    finished, left = copy.deepcopy(notebook), TEXTS
     for cell in finished["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -217,14 +217,15 @@ def finish(notebook: dict[str, Any], verdicts: list[Verdict], ran: Mapping[str, 
         if cell["id"] in by_cell and is_check(tags(cell)):
             verdict = by_cell[cell["id"]]
             cell["outputs"] = [stream(report(verdict)), score_output(verdict)]
-        elif cell["id"] in ran and (text := printed(ran[cell["id"]])):
+        elif cell["id"] in ran and (text := printed(ran[cell["id"]], min(TEXT, left))):
             cell["outputs"] = [stream(text)]
+            left = max(0, left - len(text))
     return finished
 
 
-def printed(ran: Ran) -> str:
+def printed(ran: Ran, most: int = TEXT) -> str:
     """What a cell printed, and the exception that ended it."""
-    text = inert.plain(ran.text, TEXT)
+    text = inert.plain(ran.text, most)
     if ran.error:
         text += f"\nWhen this cell ran, {why(ran.error)}.\n"
     return text.lstrip("\n")
@@ -234,16 +235,21 @@ def report(verdict: Verdict) -> str:
     """A verdict in words; it holds no expected value."""
     lines = [f"{verdict.function}: {verdict.score:g} of {verdict.points:g} points"]
     if verdict.passed:
-        lines.append(f"Right on {verdict.draws} fresh inputs.")
+        lines.append(f"Right on {fresh(verdict.draws)}.")
     elif verdict.problem in ("refused", "not graded"):
         lines.append(f"Nothing could be graded: {verdict.says}.")
     else:
         if verdict.draws:
-            lines.append(f"Wrong on {verdict.wrong} of {verdict.draws} fresh inputs.")
+            lines.append(f"Wrong on {verdict.wrong} of {fresh(verdict.draws)}.")
         lines.append(f"{verdict.function}: {verdict.says}.")
         if verdict.hint:
             lines.append(f"Hint: it behaves like this mistake. {verdict.hint}")
     return "\n".join(lines) + "\n"
+
+
+def fresh(draws: int) -> str:
+    """So many inputs, in words."""
+    return f"{draws} fresh input" + ("" if draws == 1 else "s")
 
 
 def stream(text: str) -> dict[str, Any]:

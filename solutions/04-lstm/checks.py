@@ -1377,7 +1377,7 @@ GRADED = (
             back_plain_tanh: "the slope is that of tanh(c')",
             back_slope_of_plain_tanh: "the slope is that of tanh(c')",
             back_no_slope: "is missing",
-            back_ds_not_summed: "is it summed over the batch",
+            back_ds_not_summed: "is summed over the batch",
             back_ds_mean: "the mean over the batch",
             back_ds_old_memory: "not the memory before",
             back_ds_without_memory: "the factor c', which s multiplies",
