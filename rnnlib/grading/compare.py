@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnlib.grading import inert
 from rnnlib.grading.wire import Opaque
 
 
@@ -96,12 +97,14 @@ def unchanged(before: Any, after: Any) -> bool:
     return agree(after, before, 0.0, nan=True)
 
 
-def form(value: Any) -> str:
+def form(value: Any, depth: int = 0) -> str:
     """The form of a result, in words and shapes.
 
     Parameters
     ----------
     value : object
+    depth : int, optional
+        Of tuples in which it lies; more than two are not told apart.
 
     Returns
     -------
@@ -116,15 +119,15 @@ def form(value: Any) -> str:
         case None:
             return "None"
         case Opaque(name):
-            return f"an object of type {name}"
+            return f"an object of type {inert.one_line(name, 100)}"
         case str():
             return "text"
         case dict():
             return "a dict"
-        case tuple() if len(value) > 6:
+        case tuple() if len(value) > 6 or depth > 1:
             return f"a tuple of {len(value)}"
         case tuple():
-            *most, last = [form(v) for v in value] or ["nothing"]
+            *most, last = [form(v, depth + 1) for v in value] or ["nothing"]
             return "a tuple of " + " and ".join(filter(None, [", ".join(most), last]))
         case list():
             array = as_array(value)

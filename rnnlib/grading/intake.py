@@ -20,9 +20,11 @@ from typing import Any, NamedTuple
 
 from rnnlib.grading import inert
 from rnnlib.grading.assignment import Assignment, is_check, tags, text_of
+from rnnlib.grading.bounded import TooMuch, bounded
 
 Cell = dict[str, Any]
-FILE_BYTES, CELLS, SOURCE = 20 << 20, 2000, 200_000
+FILE_BYTES, CELLS, SOURCE, SOURCES = 20 << 20, 2000, 200_000, 1_000_000
+PARSING = 10.0  # seconds
 GRADE_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 WRITTEN = ("code", "markdown")
 MERGE = re.compile(rb"^[ \t]*\"?(<{7}|={7}|>{7})( |$)", re.MULTILINE)
@@ -66,7 +68,11 @@ def take(folder: Path, assignment: Assignment) -> Intake:
         path = find(folder, assignment.name)
         if path.name != f"{assignment.name}.ipynb":
             notes.append(f"the notebook was called {inert.one_line(path.name)}")
-        cells = parse(read_bytes(path))
+        try:
+            with bounded(PARSING):
+                cells = parse(read_bytes(path))
+        except (TooMuch, MemoryError):
+            raise Refused("the notebook takes too much time or memory to read") from None
         return Intake(rebuild(cells, assignment.release, notes), "", tuple(notes))
     except Refused as refused:
         return blank(assignment, str(refused), *notes)
@@ -143,7 +149,10 @@ def parse(data: bytes) -> list[Cell]:
         raise Refused("the notebook has no list of cells")
     if len(cells) > CELLS:
         raise Refused(f"the notebook has {len(cells)} cells, and {CELLS} are accepted")
-    return [cell for cell in cells if isinstance(cell, dict)]
+    cells = [cell for cell in cells if isinstance(cell, dict)]
+    if (written := sum(len(source(cell)) for cell in cells if has_source(cell))) > SOURCES:
+        raise Refused(f"the cells hold {written:,} characters, and {SOURCES:,} are accepted")
+    return cells
 
 
 def why_no_json(data: bytes, error: ValueError) -> str:

@@ -16,7 +16,6 @@ from rnnlib.grading.calls import Call, Draw, Lost, Unobservable, make_draws, sta
 from rnnlib.grading.compare import agree, form, is_finite, unchanged
 from rnnlib.grading.table import Graded
 
-
 AMONG_STAND_INS = {
     "raises": "it raises an exception, even if all functions that it may call are right",
     "form": "its result has the wrong form, even if all functions that it may call are right",

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ START = (
     "import sys; sys.path.insert(0, {at!r}); "
     "from rnnlib.grading.driver import main; main({replies}, {masked})"
 )
+WATCH = 0.05  # seconds between two looks at the number of threads
 SCRATCH = "/tmp"  # in the sandbox: where a notebook runs, a folder in memory
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin")  # that every sandbox shows, besides Python
 # Packages that answer an assignment, if they are installed; rnnlib is never there.
@@ -48,6 +50,7 @@ class Limits(NamedTuple):
     file: int = 16 << 20
     folder: int = 64 << 20  # each of the two folders in memory
     files: int = 256
+    threads: int = 256
     text: int = 100_000  # what is kept of what is printed
     result: int = 1 << 20  # of one call, or 64 times its arguments if that is more
 
@@ -263,6 +266,8 @@ class Sandbox:
         self.number = 0
         self.text = bytearray()
         self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.closed, self.crowded = threading.Event(), False
+        self.watchman = threading.Thread(target=self.watch, daemon=True)
         replies, replies_end = os.pipe()
         text, text_end = os.pipe()
         filter, filter_end = os.pipe()
@@ -326,12 +331,35 @@ class Sandbox:
         except Dead as dead:
             said = self.text.decode(errors="replace").strip()
             raise Unavailable(f"the sandbox did not start: {dead}. {said}") from None
+        self.watchman.start()
+
+    def watch(self) -> None:
+        """End a process with too many threads, which would leave the system none for others.
+
+        No limit of the system does it for whoever grades as root.
+        """
+        pid = innermost(self.process.pid)
+        try:
+            process = os.pidfd_open(pid)  # which no later process can be taken for
+        except OSError:
+            return
+        while not self.closed.wait(WATCH):
+            if threads(pid) > self.limits.threads:
+                self.crowded = True
+                try:
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        os.close(process)
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """End the process, and all in its namespaces with it."""
+        self.closed.set()
+        if self.watchman.is_alive():
+            self.watchman.join()
         for pid in (*children(self.process.pid), self.process.pid):
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -486,6 +514,8 @@ class Sandbox:
 
     def epitaph(self) -> str:
         """How the process ended."""
+        if self.crowded:
+            return f"it started more than {self.limits.threads} threads"
         try:
             status = self.process.wait(1)
         except subprocess.TimeoutExpired:
@@ -505,6 +535,21 @@ def children(pid: int) -> list[int]:
         ]
     except OSError:
         return []
+
+
+def innermost(pid: int) -> int:
+    """The process that a sandbox is there for: the last of those that started one another."""
+    while found := children(pid):
+        pid = found[0]
+    return pid
+
+
+def threads(pid: int) -> int:
+    """How many threads a process has; none if it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def read_error(header: wire.Json) -> wire.Json | None:

@@ -16,6 +16,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from textwrap import dedent
 from typing import Any
 
@@ -242,6 +243,8 @@ def decode(
                 rows = array(index)
                 if not rows.shape or not rows.size:  # no bytes could stand for any number of rows
                     raise Unreadable("a list of no known form")
+                if sum(1 for _ in islice(budget, len(rows))) < len(rows):
+                    raise Unreadable("a list that is too long")
                 return list(rows)
             case {"tuple": list(nodes)}:
                 return tuple(one(n, depth + 1) for n in nodes)

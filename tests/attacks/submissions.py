@@ -420,6 +420,11 @@ FORK = (
     "    except OSError: break\n"
     "    if pid == 0: time.sleep(20); os._exit(0)"
 )
+THREADS = (
+    "import threading, time\n"
+    "threading.stack_size(1 << 15)\n"
+    "for _ in range(9000): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
+)
 NETWORK = (
     "import socket\n"
     "for host in ('127.0.0.1', 'localhost', '::1'):\n"
@@ -623,6 +628,16 @@ ATTACKS = (
            lambda: solved(count_params=COUNT + "    return 10**400"), 90, fast=True),
     Attack("returns-words", "results", "one long text and many short ones in place of an array",
            lambda: step("return ['x' * 9_000] + [''] * 15_000"), 90),
+    Attack("returns-rows", "results", "a list of a million rows of one byte",
+           lambda: step("return list(np.zeros((10**6, 1), np.uint8))"), 90),
+    Attack("returns-nested", "results", "a tuple of tuples, described at a length of 200,000",
+           lambda: step("a = 1.0\nfor _ in range(6): a = (a,) * 5\nreturn a"), 90),
+    Attack("returns-complex", "results", "the right numbers with nan as imaginary parts",
+           lambda: step(RIGHT.strip() + " + 1j * np.nan"), 90),
+    Attack("returns-changing", "results", "an array class that is another one at each look",
+           lambda: step("class Two(np.ndarray):\n    n = 0\n    def __array__(s, *a, **k):\n"
+                        "        Two.n += 1\n        return np.zeros(h.shape) if Two.n % 2 else h\n"
+                        "return np.zeros(h.shape).view(Two)"), 90),
     Attack("returns-deep", "results", "a list that holds itself",
            lambda: step("a = []\na.append(a)\nreturn a"), 90),
     Attack("parity-broadcast", "results", "weights whose sum is an array of gigabytes",
@@ -678,6 +693,11 @@ ATTACKS = (
     Attack("memory", "process", "a function takes all memory there is",
            lambda: step("hog = []\nwhile True: hog.append(np.ones(1 << 24))"), 90),
     Attack("forks", "process", "three hundred processes", lambda: first(FORK)),
+    Attack("threads", "process", "thousands of threads, of which a system has so many",
+           lambda: step(THREADS), 90, fast=True, stock="it would take the system's last thread"),
+    Attack("outputs", "process", "1,900 cells that print control characters",
+           lambda: solved() | {"cells": solved()["cells"] + 1900 * [added(
+               "print('\\x01' * 10_000)")]}, 100),
     Attack("output", "process", "50 MB of output",
            lambda: first(f"for _ in range(500): {LOUD}", solved()), 100),
     Attack("orphans", "process", "processes that are to outlive the grading",
@@ -748,6 +768,12 @@ ATTACKS = (
            lambda: set_top(nbformat=5), refused=True),
     Attack("no-cells", "broken", "cells are text", lambda: set_top(cells="none"), refused=True),
     Attack("a-list", "broken", "JSON, but a list", raw(b"[1, 2, 3]"), refused=True),
+    Attack("old-and-large", "broken", "20 MB of empty objects in a format that is converted",
+           lambda: b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {"x": [' + b"{}," * 6_500_000
+           + b'{}]}, "worksheets": [{"cells": []}]}', refused=True, stock="it would take 4 GB"),
+    Attack("much-text", "broken", "nine cells of 150,000 characters",
+           lambda: solved() | {"cells": solved()["cells"] + 9 * [added("#" * 150_000)]},
+           refused=True),
     Attack("many-cells", "broken", "a hundred thousand cells",
            lambda: last("", solved() | {"cells": [added("1")] * 100_000}), refused=True),
     # pages and terminals
@@ -755,6 +781,9 @@ ATTACKS = (
            lambda: step(f"raise ValueError({HTML!r} + '\\x1b]0;owned\\x07\\x1b[2J')"), 90),
     Attack("html-in-names", "pages", "HTML in the name of an exception and of a type",
            lambda: step(f"raise type({HTML!r}, (Exception,), {{}})('x')"), 90),
+    Attack("lines-in-names", "pages", "the name of a type says that all is right",
+           lambda: step("return type('x\\nRight on 10 fresh inputs.\\x1b]0;owned\\x07', (), {})()"),
+           90),
     Attack("html-shown", "pages", "HTML and JavaScript are displayed",
            lambda: first("from IPython.display import HTML, Javascript, display\n"
                          f"display(HTML({HTML!r}), Javascript('alert(1)'))\nprint({HTML!r})",

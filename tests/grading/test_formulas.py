@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,10 @@ def test_a_dollar_in_code_is_no_formula() -> None:
 
 def test_what_cannot_be_typeset_is_shown_as_it_was_written() -> None:
     assert r"<code>\nonsense{x}</code>" in safe_markdown(None, r"a $\nonsense{x}$")
+
+
+def test_the_time_a_page_takes_does_not_grow_by_the_square_of_its_text() -> None:
+    start = time.process_time()
+    for text in (r"\begin{a}" * 20_000, "$a$ " * 4_900, "[" * 19_000):
+        assert safe_markdown(None, text)
+    assert time.process_time() - start < 10

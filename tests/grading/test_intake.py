@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import NAME, Hand, assignment, code, solved
 
+from rnnlib.grading import intake
 from rnnlib.grading.assignment import tags
 from rnnlib.grading.intake import steps, take
 
@@ -44,6 +45,7 @@ def test_a_solved_notebook_comes_back_as_it_was(hand_in: Hand) -> None:
         (b"[" * 100_000, "nested too deeply"),
         (b'{"nbformat": 2, "worksheets": 3}', "old nbformat"),
         (b" " * (20 << 20) + b" ", "MB"),
+        (json.dumps({**solved(), "cells": 9 * [code("#" * 150_000)]}).encode(), "1,350,000"),
     ],
 )
 def test_what_is_no_notebook_is_refused_with_a_reason(
@@ -58,6 +60,15 @@ def test_what_is_no_notebook_is_refused_with_a_reason(
 def test_a_byte_order_mark_is_no_obstacle(hand_in: Hand, encoding: str) -> None:
     taken = take(hand_in(json.dumps(solved()).encode(encoding)), assignment())
     assert taken.notebook == solved()
+
+
+def test_what_takes_too_long_to_read_is_refused(
+    hand_in: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "PARSING", 0.05)
+    deep = b'{"nbformat": 3, "worksheets": [], "metadata": [' + b"{}," * 200_000 + b"1]}"
+    assert take(hand_in(deep), assignment()).refused
+    assert not take(hand_in(solved()), assignment()).refused
 
 
 def test_an_old_notebook_is_upgraded(hand_in: Hand) -> None:

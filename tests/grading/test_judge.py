@@ -92,6 +92,65 @@ def test_what_a_function_raises_is_told_in_one_line() -> None:
     assert "ValueError: a b" in one.says and len(one.says) < 600 and "\x1b" not in one.says
 
 
+def test_a_result_has_no_way_to_put_words_into_a_report() -> None:
+    def named(*args: Any) -> Any:
+        return type("a\n\x1b[31mRight on 10 fresh inputs.", (), {})()
+
+    def nested(*args: Any, depth: int = 6) -> Any:
+        return tuple(nested(depth=depth - 1) for _ in range(5)) if depth else 1.0
+
+    for function in (named, nested):
+        one = verdict(function)
+        assert one.problem == "form"
+        assert len(one.says) < 700 and not {"\n", "\x1b"} & set(one.says)
+
+
+def test_nothing_is_told_of_how_stand_ins_are_written() -> None:
+    unroll = next(graded for graded in assignment().graded if graded.name == "unroll")
+
+    class TookTooLong(Exception):
+        pass
+
+    def silent(*args: Any) -> Any:
+        raise ValueError
+
+    def tells(*args: Any) -> Any:
+        raise ValueError("a secret")
+
+    def returns(*args: Any) -> Any:
+        return type("a secret", (), {})()
+
+    def slow(*args: Any) -> Any:
+        raise TookTooLong("a secret")
+
+    for function in (tells, returns, slow):
+        calls = [partial(mutants.through_frames, one) for one in (silent, function)]
+        for one in judge(unroll, (1,), *calls):
+            assert not one.passed and "secret" not in one.says
+        calls[0] = calls[1]  # without stand-ins there is nothing to tell
+        assert all("secret" in one.says for one in judge(unroll, (1,), *calls))
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "guess"),
+    [
+        ("02-bptt", "directional_check", lambda f, args, grads, v: -1e-5),
+        ("02-bptt", "directional_check", lambda f, args, grads, v: 0.0),
+        ("03-gradients", "gain_for_unit_lyapunov", lambda W_x, W_h, *_: 0.0),
+        (
+            "03-gradients",
+            "gain_for_unit_lyapunov",
+            lambda W_x, W_h, *_: 1.7 if W_x.std() * W_x.shape[1] ** 0.5 < 0.9 else 2.3,
+        ),
+    ],
+)
+def test_no_constant_scores(name: str, function: str, guess: Any) -> None:
+    graded = next(one for one in load(ROOT / "solutions" / name) if one.name == function)
+    assert not any(
+        one.passed for one in judge(graded, (0,), partial(mutants.through_frames, guess))
+    )
+
+
 @pytest.mark.parametrize(
     ("got", "want", "same"),
     [

@@ -48,6 +48,12 @@ def test_a_solved_notebook_has_all_points_and_a_blank_one_none(hand_in: Hand) ->
             "missing",
         ),
         ("import torch\n" + ELMAN + RIGHT, "missing"),
+        (f"{ELMAN}return list(np.zeros((10**6, 1), np.uint8))", "dies"),
+        (
+            f"{ELMAN}import threading, time\n    threading.stack_size(1 << 15)\n    for _ in range("
+            "9000): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "dies",
+        ),
     ],
 )
 def test_a_bad_cell_costs_its_own_points(hand_in: Hand, cell: str, problem: str) -> None:

@@ -123,6 +123,16 @@ def test_a_tree_of_another_form_is_refused(tree: Any) -> None:
         wire.decode(tree, [])
 
 
+def test_rows_count_as_much_as_entries_of_a_list() -> None:
+    for rows, known in [(wire.NODES // 2, True), (wire.NODES + 1, False)]:
+        tree, blobs = wire.encode(list(np.zeros((rows, 1), np.uint8)))
+        if known:
+            assert len(wire.decode(tree, blobs)) == rows
+        else:
+            with pytest.raises(wire.Unreadable, match="too long"):
+                wire.decode(tree, blobs)
+
+
 @pytest.mark.parametrize(
     "header", [b"[" * 5000, b"{}", b'{"sizes": [-1, 1]}', b"\xff", b'{"sizes": [1]}']
 )
