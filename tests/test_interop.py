@@ -256,7 +256,20 @@ def cell(kind=lstm, D=3, H=4, **changes):
             "reset_before=True for a LSTM",
         ),
         (lambda: interop.find("torch.nn", "Elman"), "expected one of"),
-        (lambda: interop.from_torch({}), "expected 0, 1"),
+        (lambda: interop.from_torch({}), "got no weights, expected names such as 'weight_ih_l0'"),
+        (lambda: interop.from_torch(torch.nn.GRU(3, 4)), r"got GRU, expected what its state_dict"),
+        (
+            lambda: interop.from_torch(torch.nn.Sequential(torch.nn.GRU(3, 4)).state_dict()),
+            "got '0.weight_ih_l0', expected .*; there are some with prefix='0.'",
+        ),
+        (
+            lambda: interop.from_torch({"net.rnn.weight_ih_l0": np.zeros((4, 1))}, prefix="gru."),
+            "got no weights, expected names such as 'gru.*; .* prefix='net.rnn.'",
+        ),
+        (
+            lambda: interop.from_torch(torch.nn.GRU(3, 4, device="meta").state_dict()),
+            "'weight_ih_l0' on the device meta",
+        ),
         (lambda: interop.from_torch({"a": np.zeros(1)}), "weight_ih_l0"),
         (lambda: interop.from_torch({"weight_ih_l1": np.zeros((4, 1))}), "expected 0, 1"),
         (lambda: interop.from_torch({"weight_ih_l0": np.zeros((4, 1))}), "no weight_hh"),
@@ -276,7 +289,9 @@ def cell(kind=lstm, D=3, H=4, **changes):
             ),
             r"M_h: got shape \(12, 3\)|M_x: got shape \(9, 1\)",
         ),
-        (lambda: interop.from_keras([np.zeros((3, 4))]), "2, 3, 4 or 6 arrays"),
+        (lambda: interop.from_keras([np.zeros((3, 4))]), "got ndarray, expected a list that has"),
+        (lambda: interop.from_keras([[np.zeros(3)] * 5]), "got 5 arrays, .* 2, 3, 4 or 6 arrays"),
+        (lambda: interop.to_flax((cell(), cell(D=4))), "got 2 cells, expected one"),
         (lambda: interop.from_keras([[np.zeros((1, 4)), np.zeros((2, 4))]]), "expected .H, H"),
         (lambda: interop.from_keras([[np.zeros((1, 6)), np.zeros((2, 6))]]), "say reset_after"),
         (
@@ -291,6 +306,21 @@ def cell(kind=lstm, D=3, H=4, **changes):
 def test_what_cannot_be_held_is_refused_with_the_reason(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_tensors_in_training_and_of_every_dtype_are_read():
+    layer = torch.nn.GRU(3, 4)
+    (want,) = interop.from_torch(layer.state_dict())
+    (got,) = interop.from_torch(dict(layer.named_parameters()))
+    assert all(map(np.array_equal, got, want))
+    layer = layer.bfloat16()
+    (got,) = interop.from_torch(layer.state_dict())
+    np.testing.assert_array_equal(got.W_x, layer.float().weight_ih_l0.detach())
+
+
+def test_one_layer_of_a_tuple_goes_to_flax():
+    tree = interop.to_flax((cell(),))
+    assert all(map(np.array_equal, interop.from_flax(tree), cell()))
 
 
 def test_what_a_framework_lacks_is_said_for_each():

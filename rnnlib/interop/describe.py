@@ -18,11 +18,10 @@ from rnnlib.interop.layers import Layers, directions
 from rnnlib.interop.onnx_weights import Node, from_onnx
 from rnnlib.interop.saved import NAME as OUR_NAME
 from rnnlib.interop.saved import from_names
-from rnnlib.interop.torch_weights import from_torch
+from rnnlib.interop.torch_weights import OPTION, from_torch
 from rnnlib.reference.ops import Array, leaves
 
 TORCH = re.compile(r"(.*?)((?:weight|bias)_(?:ih|hh|hr))(_l\d+(?:_reverse)?)?")
-OPTION = re.compile(r"(?:gamma_[xhc]|beta_c|weight_c)_l\d+(?:_reverse)?")
 KERAS = re.compile(r"(.*?)(?:/(forward|backward)_layer)?(/cell(?:/.+)?)?/vars/(\d+)")
 FLAX = re.compile(r"(?:(.*)/)?([^/]+)/(kernel|bias)")
 

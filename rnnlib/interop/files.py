@@ -4,6 +4,7 @@ What a format needs is imported when a file of it is read.
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
@@ -98,8 +99,12 @@ def _torch(path: Path) -> Arrays:
 
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
     except Exception as error:
-        raise ValueError(f"path: {path.name} holds more than tensors, or none: {error}") from None
+        found = re.search(r"GLOBAL \S+", str(error))
+        why = f"{found[0]}, which is not unpickled" if found else str(error) or "it is empty"
+        raise ValueError(f"path: {path.name} holds more than tensors, or none: {why}") from None
     tensors = {name: t for name, t in _flat(held) if isinstance(t, torch.Tensor)}
     wide = {name: t.double() if t.dtype == torch.bfloat16 else t for name, t in tensors.items()}
     return {name: t.detach().numpy() for name, t in wide.items() if t.layout == torch.strided}

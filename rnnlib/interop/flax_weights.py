@@ -17,18 +17,19 @@ import numpy as np
 
 from rnnlib.interop.blocks import Blocks, pack, unpack
 from rnnlib.interop.conventions import LINEN, NNX, ONE_AND_B_N, Cell, Convention, find, for_cell
+from rnnlib.interop.layers import Layers, as_layers, directions
 from rnnlib.reference.ops import Array
 
 Tree = dict[str, dict[str, Array]]
 
 
-def to_flax(params: Cell, layer: str = "linen") -> Tree:
+def to_flax(params: Cell | Layers, layer: str = "linen") -> Tree:
     """Bring the weights of one cell into the form of Flax.
 
     Parameters
     ----------
-    params : Params
-        Of the cell.
+    params : Params, or a tuple of one
+        Of the cell; one layer, read in one direction.
     layer : str
         ``"linen"``; or ``"nnx"``, which for an LSTM is ``nnx.OptimizedLSTMCell``; or
         ``"nnx.LSTMCell"``.
@@ -52,6 +53,10 @@ def to_flax(params: Cell, layer: str = "linen") -> Tree:
     """
     if layer not in ("linen", "nnx", "nnx.LSTMCell"):
         raise ValueError(f"layer: got {layer!r}, expected 'linen', 'nnx' or 'nnx.LSTMCell'")
+    cells = [cell for one in as_layers(params) for cell in directions(one)]
+    if len(cells) > 1:
+        raise ValueError(f"params: got {len(cells)} cells, expected one; call this for each cell")
+    params = cells[0]
     convention = find(NNX, "LSTMCell") if layer == "nnx.LSTMCell" else _for(layer, params)
     blocks = pack(params, convention)
     biases = {"h" if convention.cell == "lstm" else "i": blocks.m_x}
@@ -131,7 +136,7 @@ def told_by_names(tree: Mapping[str, Any]) -> Convention:
                 return convention
     raise ValueError(
         f"tree: got {sorted(tree)}, expected the dense layers of a SimpleCell, an LSTMCell, an "
-        "OptimizedLSTMCell or a GRUCell"
+        "OptimizedLSTMCell or a GRUCell, which stand under the name of the cell"
     )
 
 

@@ -81,7 +81,10 @@ def from_keras(weights: Sequence[Sequence[ArrayLike]], reset_after: bool | None 
     for k, arrays in enumerate(weights):
         name = f"layer {k}"
         if not isinstance(arrays, Sequence) or len(arrays) not in (2, 3, 4, 6):
-            raise ValueError(f"{name}: expected the 2, 3, 4 or 6 arrays of layer.get_weights()")
+            listed = isinstance(arrays, Sequence)
+            got = f"{len(arrays)} arrays" if listed else type(arrays).__name__
+            want = "for each layer the 2, 3, 4 or 6 arrays of its get_weights()"
+            raise ValueError(f"{name}: got {got}, expected a list that has {want}")
         each = len(arrays) // (2 if len(arrays) in (4, 6) else 1)
         parts = [arrays[n : n + each] for n in range(0, len(arrays), each)]
         layers.append(joined([_cell([*map(np.asarray, p)], reset_after, name) for p in parts]))

@@ -10,6 +10,7 @@ tanh or by relu does not stand in the weights; ours squashes by tanh.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +21,7 @@ from rnnlib.interop.layers import Layers, Network, as_layers, directions, joined
 from rnnlib.reference.ops import Array
 
 NAME = re.compile(r"(weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)_l(\d+)(_reverse)?")
+OPTION = re.compile(r"(?:gamma_[xhc]|beta_c|weight_c)_l\d+(?:_reverse)?")  # of rnnlib.nn alone
 FIELDS = {
     "weight_ih": "M_x",
     "weight_hh": "M_h",
@@ -81,7 +83,7 @@ def from_torch(
 
     Parameters
     ----------
-    state : mapping of str to array or tensor on the CPU
+    state : mapping of str to array or tensor
         A state dict, or one that holds that of the module under a prefix.
     prefix : str
         What the names of the module's weights begin with, such as ``"encoder."``.
@@ -98,16 +100,20 @@ def from_torch(
     ValueError
         If a name is none of such a module, or an array is missing or of another shape.
     """
+    if not isinstance(state, Mapping):
+        got = type(state).__name__
+        raise ValueError(f"state: got {got}, expected what its state_dict() gives")
     parts: dict[int, dict[str, dict[str, Array]]] = {}
     for name, array in state.items():
         if not name.startswith(prefix):
             continue
-        match = NAME.fullmatch(name.removeprefix(prefix))
-        if not match:
-            raise ValueError(f"state: got {name!r}, expected a name such as '{prefix}weight_ih_l0'")
+        if not (match := NAME.fullmatch(name.removeprefix(prefix))):
+            raise ValueError(f"state: got {name!r}, {_instead(name, prefix, state)}")
         part = parts.setdefault(int(match[2]), {}).setdefault(match[3] or "", {})
-        part[FIELDS[match[1]]] = np.asarray(array)
-    if sorted(parts) != list(range(max(len(parts), 1))):
+        part[FIELDS[match[1]]] = _array(name, array)
+    if not parts:
+        raise ValueError(f"state: got no weights, {_instead('', prefix, state)}")
+    if sorted(parts) != list(range(len(parts))):
         raise ValueError(f"state: got layers {sorted(parts)} under {prefix!r}, expected 0, 1, ...")
     layers = []
     for k in range(len(parts)):
@@ -117,6 +123,25 @@ def from_torch(
             joined([_cell(parts[k][s], f"layer {k}{s}", reset_before) for s in sorted(parts[k])])
         )
     return as_layers(layers)
+
+
+def _array(name: str, a: Any) -> Array:
+    """An array, also of a tensor that has a gradient, lies on a GPU or is of bfloat16."""
+    if not hasattr(a, "detach"):
+        return np.asarray(a)
+    if a.is_meta:
+        raise ValueError(f"state: got {name!r} on the device meta, which holds no numbers")
+    a = a.detach().cpu()
+    return np.asarray(a.float() if str(a.dtype) == "torch.bfloat16" else a)
+
+
+def _instead(name: str, prefix: str, state: Mapping[str, Any]) -> str:
+    """What would be right in place of a name that is not."""
+    if OPTION.fullmatch(name.removeprefix(prefix)):
+        return "which an option of rnnlib.nn adds, and no other framework has"
+    want = f"expected names such as '{prefix}weight_ih_l0'"
+    found = [n.removesuffix("weight_ih_l0") for n in state if n.endswith("weight_ih_l0")]
+    return want + f"; there are some with prefix={' or '.join(map(repr, found))}" * bool(found)
 
 
 def _cell(arrays: dict[str, Array], name: str, reset_before: bool) -> Cell:
