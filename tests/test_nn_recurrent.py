@@ -624,6 +624,16 @@ def test_onnx_takes_a_plain_layer(cls, T, tmp_path):
         np.testing.assert_allclose(g, w.detach().numpy(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_onnx_takes_a_projection_from_the_loop(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    m, x = LSTM(3, 5, proj_size=2, backend="loop").eval(), torch.randn(4, 2, 3)
+    torch.onnx.export(m, (x,), tmp_path / "a.onnx", dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    got, *_ = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    np.testing.assert_allclose(got, m(x)[0].detach().numpy(), rtol=0, atol=1e-5)
+
+
 # What is refused.
 
 
@@ -674,7 +684,11 @@ N, R = torch.tensor([2, 4]), torch.zeros(4, 2, dtype=torch.bool)
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"input": [1.0]}, "input: got list, expected a tensor"),
+        ({"input": [1.0]}, "input: got list, expected a dense tensor"),
+        (
+            {"input": torch.zeros(4, 2, 3).to_sparse()},
+            "input: got a tensor of layout torch.sparse_coo",
+        ),
         ({"input": torch.zeros(4, 2, 7)}, "input: got shape (4, 2, 7), expected (T, B, 3)"),
         ({"input": torch.zeros(0, 2, 3)}, "input: got shape (0, 2, 3), expected (T, B, 3)"),
         ({"input": torch.zeros(4, 0, 3)}, "input: got shape (4, 0, 3), expected (T, B, 3)"),
@@ -733,7 +747,7 @@ def test_bad_arguments_are_refused(given, says):
 def test_a_packed_sequence_is_told_of_lengths():
     packed = pack_padded_sequence(torch.zeros(4, 2, 3), [4, 2])
     with pytest.raises(
-        ValueError, match="input: got PackedSequence, expected a tensor, with lengths="
+        ValueError, match="input: got PackedSequence, expected a dense tensor, with lengths="
     ):
         LSTM(3, 5)(packed)
 

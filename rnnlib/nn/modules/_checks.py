@@ -96,10 +96,10 @@ def sequences(
     ValueError
         If something is not as stated.
     """
-    if not isinstance(x, Tensor):
-        got = type(x).__name__
-        hint = ", with lengths=" * (got == "PackedSequence")
-        raise ValueError(f"{name}: got {got}, expected a tensor{hint}")
+    if not isinstance(x, Tensor) or x.is_nested or x.layout != torch.strided:
+        got = f"a tensor of layout {x.layout}" if isinstance(x, Tensor) else type(x).__name__
+        hint = ", with lengths=" * (got == "PackedSequence" or getattr(x, "is_nested", False))
+        raise ValueError(f"{name}: got {got}, expected a dense tensor{hint}")
     if x.ndim not in (3, 3 - unbatched) or x.shape[-1] != D or 0 in x.shape[:-1]:
         want = f"(B, T, {D})" if batch_first else f"(T, B, {D})"
         raise ValueError(f"{name}: got shape {tuple(x.shape)}, expected {want}, T and B above 0")
