@@ -583,6 +583,17 @@ def norm_back_without_scale(x, gain, eps, dy):
     return (d - level - x_hat * along), (dy * x_hat).sum(0), dy.sum(0)
 
 
+def norm_back_scale_of_two_terms(x, gain, eps, dy):
+    """What goes back through the root is not multiplied by 1 over the root; all three terms of dx
+    are."""
+    mean = x.mean(axis=-1, keepdims=True)
+    s = 1 / np.sqrt(((x - mean) ** 2).mean(axis=-1, keepdims=True) + eps)
+    x_hat, d = (x - mean) * s, gain * dy
+    level = d.mean(axis=-1, keepdims=True)
+    along = (d * x_hat).mean(axis=-1, keepdims=True)
+    return s * (d - level) - x_hat * along, (dy * x_hat).sum(0), dy.sum(0)
+
+
 def norm_back_divided_twice(x, gain, eps, dy):
     """dx is divided by the root twice."""
     mean = x.mean(axis=-1, keepdims=True)
@@ -814,6 +825,13 @@ def zoneout_scales(h_prev, h_new, mask, rate, training):
     return rate * h_prev + (1 - rate) * h_new
 
 
+def zoneout_scales_both(h_prev, h_new, mask, rate, training):
+    """In training both states are divided by 1 - rate, as in dropout; zoneout scales nothing."""
+    if training:
+        return np.where(mask, h_prev, h_new) / (1 - rate)
+    return rate * h_prev + (1 - rate) * h_new
+
+
 def zoneout_scales_old_and_new(h_prev, h_new, mask, rate, training):
     """In training the shares of the mean stand beside the mask; there each unit is either kept
     or new, unscaled."""
@@ -1004,6 +1022,14 @@ def rms_of_layer_norm(x, gain, eps, dy):
 def rms_sum_for_mean(x, gain, eps, dy):
     """A sum over the units stands where the mean must: the mean square has the factor 1/H."""
     s = 1 / np.sqrt((x**2).mean(axis=-1, keepdims=True) + eps)
+    x_hat, d = x * s, gain * dy
+    along = (d * x_hat).sum(axis=-1, keepdims=True)
+    return s * (d - x_hat * along), (dy * x_hat).sum((0, 1))
+
+
+def rms_root_of_sum(x, gain, eps, dy):
+    """The root is that of the sum of the squares; it is that of their mean, with the factor 1/H."""
+    s = 1 / np.sqrt((x**2).sum(axis=-1, keepdims=True) + eps)
     x_hat, d = x * s, gain * dy
     along = (d * x_hat).sum(axis=-1, keepdims=True)
     return s * (d - x_hat * along), (dy * x_hat).sum((0, 1))
@@ -1626,6 +1652,7 @@ GRADED = (
             norm_back_gain_outside,
             norm_back_without_gain,
             norm_back_without_scale,
+            norm_back_scale_of_two_terms,
             norm_back_divided_twice,
             norm_back_sums_for_means,
             norm_back_means_over_batch,
@@ -1652,6 +1679,7 @@ GRADED = (
             norm_back_gain_outside: "the gain multiplies dy first, before the means over the units",
             norm_back_without_gain: "the gain is missing",
             norm_back_without_scale: "the factor s is missing",
+            norm_back_scale_of_two_terms: "s stands in front of all three terms",
             norm_back_divided_twice: "the factor s is there twice",
             norm_back_sums_for_means: "mean and variance have the factor 1/H: means, not sums",
             norm_back_means_over_batch: "the means are over the units, not over the batch",
@@ -1683,6 +1711,7 @@ GRADED = (
             zoneout_trains_by_mean,
             zoneout_drops,
             zoneout_scales,
+            zoneout_scales_both,
             zoneout_scales_old_and_new,
             zoneout_flag_reversed,
             zoneout_adds,
@@ -1702,6 +1731,7 @@ GRADED = (
             zoneout_trains_by_mean: "in training each unit is either kept or new",
             zoneout_drops: "a unit is kept, not dropped",
             zoneout_scales: "nothing is scaled",
+            zoneout_scales_both: "nothing is scaled",
             zoneout_scales_old_and_new: "nothing is scaled",
             zoneout_flag_reversed: "in training each unit is either kept or new",
             zoneout_adds: "the old state takes the place of the new one",
@@ -1759,6 +1789,7 @@ GRADED = (
             rms_constant,
             rms_of_layer_norm,
             rms_sum_for_mean,
+            rms_root_of_sum,
             rms_mean_over_batch,
             rms_mean_over_time,
             rms_own_entry,
@@ -1786,6 +1817,7 @@ GRADED = (
         says={
             rms_constant: "the root is no constant: every entry of x is in it",
             rms_of_layer_norm: "no mean is subtracted on the way forward, so none comes back",
+            rms_root_of_sum: "the root is of the mean, not of the sum",
             rms_sum_for_mean: "the mean square has the factor 1/H",
             rms_mean_over_batch: "the mean is over the units, not over the batch",
             rms_mean_over_time: "the mean is over the units, not over the steps",
@@ -1864,7 +1896,7 @@ GRADED = (
             orthogonality_ds_of_square: "this is the derivative by s²",
             orthogonality_ds_half: "the square gives a 2, and s² another",
             orthogonality_ds_all_entries: "s² is on the diagonal alone: the trace",
-            orthogonality_ds_together: "each block has a ds of its own",
+            orthogonality_ds_together: "a trace for each",
             orthogonality_ds_zero: "s is learned too",
             orthogonality_without_s: "s is missing",
             orthogonality_interleaved: "the first H rows are the first block",
