@@ -113,13 +113,13 @@ def in_torch(result, rng, T=4, B=3):
 def of_candidate(result, rng):
     """Gradients of the rows of r and n, and of b_n."""
     dW_x, dW_h, db, db_n, _, _ = map(np.asarray, result)
-    return *(np.delete(a, len(db_n), axis=0) for a in (dW_x, dW_h, db)), db_n
+    return *(a[np.arange(len(a)) != len(db) // 2] for a in (dW_x, dW_h, db)), db_n
 
 
 def of_gate(result, rng):
-    """Gradients of the row of z."""
-    dW_x, dW_h, db, db_n, _, _ = map(np.asarray, result)
-    return tuple(a[len(db_n)] for a in (dW_x, dW_h, db))
+    """Gradients of the row of z, as arrays of one row; of none if they are too short for it."""
+    dW_x, dW_h, db, _, _, _ = map(np.asarray, result)
+    return tuple(a[len(db) // 2 :][:1] for a in (dW_x, dW_h, db))
 
 
 def of_inputs(result, rng):
@@ -889,6 +889,16 @@ def scalar_z_flat(W_x, W_h, b, b_n, x, h):
     r = 1 / (1 + np.exp(-a[:, :H] - u[:, :H]))
     z = 1 / (1 + np.exp(-a[:, H] - u[:, H]))
     n = np.tanh(a[:, H + 1 :] + r * (u[:, H + 1 :] + b_n))
+    return (1 - z) * n + z * h
+
+
+def scalar_row_of_z_in_candidate(W_x, W_h, b, b_n, x, h):
+    """The candidate begins with the row of z, row H; its rows are H + 1 to 2H."""
+    H = len(b_n)
+    a, u = x @ W_x.T + b, h @ W_h.T
+    r = 1 / (1 + np.exp(-a[:, :H] - u[:, :H]))
+    z = 1 / (1 + np.exp(-a[:, H : H + 1] - u[:, H : H + 1]))
+    n = np.tanh(a[:, H : 2 * H] + r * (u[:, H : 2 * H] + b_n))
     return (1 - z) * n + z * h
 
 
@@ -1888,6 +1898,7 @@ GRADED = (
             scalar_z_last,
             scalar_z_first,
             scalar_z_flat,
+            scalar_row_of_z_in_candidate,
             scalar_one_gate_for_the_batch,
             scalar_reset_before,
             scalar_reset_before_with_bias,
@@ -1912,6 +1923,7 @@ GRADED = (
             scalar_z_last: "the last rows act as z",
             scalar_z_first: "the first rows act as z",
             scalar_z_flat: "could not be broadcast",
+            scalar_row_of_z_in_candidate: "those of z are not among them",
             scalar_one_gate_for_the_batch: "z of an example must depend on its own row",
             scalar_reset_before: "the form of part 2",
             scalar_reset_before_with_bias: "the form of part 2",
@@ -1984,7 +1996,7 @@ GRADED = (
             backward_dz_sign: "its sign is wrong",
             backward_dz_mean: "dz is a mean over the units",
             backward_dz_over_batch: "dz is summed over the batch",
-            backward_dz_per_unit: "mismatch",
+            backward_dz_per_unit: "with one column for z",
             backward_dz_first_unit: "dz has one unit's share",
             backward_dz_without_n: "the factor 1 - z of n",
             backward_dz_without_h: "z also multiplies h",
