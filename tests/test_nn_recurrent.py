@@ -481,6 +481,15 @@ def test_in_training_weight_drop_drops_recurrent_weights(cls):
     torch.testing.assert_close(m.eval()(x), m.to_torch()(x), rtol=0, atol=0)
 
 
+@each_layer
+@pytest.mark.parametrize("backend", ["auto", "loop"])
+@pytest.mark.parametrize("option", ["recurrent_dropout", "weight_drop"])
+def test_in_evaluation_nothing_is_dropped_whoever_runs_it(cls, backend, option):
+    m = cls(3, 5, backend=backend, **{option: 0.5}).eval()
+    plain, x, lengths = cls.from_torch(m.to_torch()), torch.randn(4, 2, 3), torch.tensor([4, 2])
+    torch.testing.assert_close(m(x, lengths=lengths), plain(x, lengths=lengths))
+
+
 def test_in_training_zoneout_keeps_whole_units():
     m = LSTM(3, 50, zoneout=(0.3, 0.6), dtype=torch.float64)
     x = torch.randn(1, 4, 3, dtype=torch.float64)
@@ -539,7 +548,7 @@ def test_weights_move_to_torch_and_back(cls):
     ours = cls.from_torch(theirs)
     assert not ours.training
     back, x = ours.to_torch(), torch.randn(2, 4, 3, dtype=torch.float64)
-    assert type(back) is cls._TORCH
+    assert type(back) is cls._TORCH and not back.training and cls(3, 5).to_torch().training
     torch.testing.assert_close(back(x), theirs(x), rtol=0, atol=0)
     assert back.weight_hh_l0.data_ptr() != theirs.weight_hh_l0.data_ptr()
 
