@@ -15,7 +15,7 @@ SOURCES := $(shell find book/. rnnlib/. exercises/. -name __pycache__ -prune -o 
 	_config.yml _toc.yml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book test attacks scale site-test exercises serve release lock clean
+.PHONY: help book test matrix attacks scale site-test exercises serve release lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ book: $(BUILT) ## Build the book into _build/html/index.html
 
 test: $(INSTALLED) ## Test the library, the exercises and the book's sources
 	$(BIN)/python -m pytest
+
+matrix: $(INSTALLED) ## Try every wrong and every unusual solution of the assignments
+	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m matrix tests/test_assignments.py
 
 attacks: $(INSTALLED) ## Hand in every attack on the grading
 	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m attacks tests/attacks

@@ -80,14 +80,23 @@ def failing_checks(notebook: Any, replaced: dict[str, str] | None = None) -> set
 
 
 def variants(kind: str) -> Any:
-    """All misconceptions or all alternatives, as parameters of a test."""
+    """All misconceptions or all alternatives, as parameters of a test.
+
+    `make test` takes two of each function, `make matrix` the others.
+    """
     return pytest.mark.parametrize(
         ("name", "graded", "variant"),
         [
-            pytest.param(name, graded, variant, id=f"{name}-{variant.__name__}")
+            pytest.param(
+                name,
+                graded,
+                variant,
+                id=f"{name}-{variant.__name__}",
+                marks=[pytest.mark.matrix] if n >= 2 else [],
+            )
             for name in NAMES
             for graded in GRADED[name]
-            for variant in getattr(graded, kind)
+            for n, variant in enumerate(getattr(graded, kind))
         ],
     )
 
