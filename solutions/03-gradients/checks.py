@@ -845,9 +845,9 @@ def gain_for_unit_lyapunov(W_x, W_h, b, xs, h0):
 
 
 def gain_at_the_end(W_x, W_h, b, xs, h0):
-    """This is 4, the end of the interval: as you compute it, λ stays below 0. Does g multiply W_h,
-    in the step and in the Jacobian, and nothing else? Is the slope 1 - h²? Is it the largest
-    exponent that you make 0, and not the mean of all?"""
+    """This is 4, the end of the interval: the search keeps the wrong half, or λ, as you
+    compute it, stays below 0. Does g multiply W_h, in the step and in the Jacobian, and nothing
+    else? Is the slope 1 - h²? Is it the largest exponent that you make 0, and not the mean?"""
     return 4.0
 
 
