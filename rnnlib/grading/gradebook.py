@@ -5,6 +5,8 @@ gave stays, and is to be looked at again where what it was given for is another 
 """
 
 import json
+import os
+import sysconfig
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +39,10 @@ def prepare(url: str, course: str) -> None:
     course : str
         Its id, which may be empty.
     """
+    # nbgrader calls `alembic` by name, also where nobody has activated the environment.
+    scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)
+    if scripts not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join((path, scripts))
     with Gradebook(url, course) as gradebook:
         db = gradebook.db
         if not db.query(Course).filter(Course.id == course).first():

@@ -54,6 +54,13 @@ def test_points_by_hand_are_looked_at_again_where_something_changed(
             gradebook.store(book, NAME, "ada", then, None, before=deepcopy(then))
 
 
+def test_a_gradebook_is_made_where_nobody_activated_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    gradebook.prepare(f"sqlite:///{tmp_path / 'gradebook.db'}", "")
+
+
 def test_nothing_was_entered_before_the_first_time(tmp_path: Path) -> None:
     path = tmp_path / "01.ipynb"
     assert gradebook.entered(path) is None
