@@ -28,8 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnnlib.bench import _machine
-from rnnlib.experiments._record import _machine as computer
+from rnnlib import machine
 
 NAME, HANGS = "trivial", "0-hangs"
 CELL, GRACE = 4, 1  # seconds: what a cell that hangs may take, and until it is killed
@@ -105,7 +104,7 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
                 (course / "nbgrader_config.py").write_text(config)
                 if way == "hanging":
                     hand_in(course, HANGS, ENDLESS)
-                busy.append(_machine.busy())
+                busy.append(machine.busy())
                 runs[way].append(run(course, command, n))
                 shutil.rmtree(course)
                 log(f"turn {turn + 1}, {way}: {runs[way][-1].seconds:.1f} s, others {busy[-1]}")
@@ -115,11 +114,11 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
         "command": f"python -m rnnlib.bench grading {chosen}",
         "date": datetime.now(UTC).date().isoformat(),
         "settings": {"submissions": n, "workers": args.workers, "limit": CELL + GRACE},
-        "versions": _machine.versions("nbgrader", "ipykernel", "ipython", "numpy"),
-        "machine": computer(),
+        "versions": machine.versions("nbgrader", "ipykernel", "ipython", "numpy"),
+        "machine": machine.computer(),
         "seconds": round(time.monotonic() - start, 1),
         "busy": busy,
-        "noise": _machine.noise(busy),
+        "noise": machine.noise(busy),
         "measured": {way: [one.seconds for one in runs[way]] for way in ways}
         | {f"{way}_others": [one.others for one in runs[way]] for way in ("ours", "hanging")},
     }

@@ -2,11 +2,8 @@
 
 import ast
 import importlib
-import importlib.metadata
 import inspect
 import json
-import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from rnnlib import machine
 from rnnlib.experiments import Result
 
 PACKAGE = Path(__file__).parent
@@ -55,7 +53,7 @@ def run(
         seeds=list(range(count)),
         settings=_settings(module.measure) | settings,
         versions=_versions(),
-        machine=_machine(),
+        machine=machine.computer(),
         seconds=round(time.perf_counter() - start, 1),
         measured={key: np.array([row[key] for row in rows], dtype=float) for key in rows[0]},
     )
@@ -89,17 +87,4 @@ def _settings(measure: Any) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     """Versions of what computes."""
-    used: list[str] = [name for name in ("numpy", "scipy", "torch") if name in sys.modules]
-    found = {name: importlib.metadata.version(name) for name in used}
-    return {"python": platform.python_version(), **found}
-
-
-def _machine() -> dict[str, Any]:
-    """What computed."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
-    threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
-    system = f"{platform.system()} {platform.machine()}"
-    cpu = model or platform.processor() or "unknown"
-    return {"cpu": cpu, "cores": os.cpu_count(), "threads": threads, "system": system}
+    return machine.versions(*(name for name in ("numpy", "scipy", "torch") if name in sys.modules))

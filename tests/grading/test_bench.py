@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
+from rnnlib import machine
 from rnnlib.bench import __main__ as bench
-from rnnlib.bench import _machine, grading
+from rnnlib.bench import grading
 
 KEPT = ROOT / "book" / "results" / "grading_speed.json"
 
@@ -52,9 +53,9 @@ def test_an_option_that_makes_no_sense_is_named(capsys: pytest.CaptureFixture[st
 
 
 def test_a_noisy_machine_is_called_noisy() -> None:
-    assert _machine.noise([0.0, 0.05]) == ""
-    assert "up to 1.5 processors" in _machine.noise([0.0, 1.5, None])
-    assert "not known" in _machine.noise([None])
+    assert machine.noise([0.0, 0.05]) == ""
+    assert "up to 1.5 processors" in machine.noise([0.0, 1.5, None])
+    assert "not known" in machine.noise([None])
 
 
 def test_what_others_use_is_seen() -> None:
@@ -63,7 +64,7 @@ def test_what_others_use_is_seen() -> None:
 
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
         try:
-            found = _machine.busy(0.5)
+            found = machine.busy(0.5)
         finally:
             other.kill()
     assert found is None or found > 0.3

@@ -32,8 +32,7 @@ from typing import Any
 import sqlalchemy
 from distributed import Client, LocalCluster
 
-from rnnlib.bench import _machine
-from rnnlib.experiments._record import _machine as computer
+from rnnlib import machine
 from tests.attacks import course
 from tests.scale import mix
 
@@ -231,7 +230,7 @@ def measure(
     at_worker = rng.randrange(n // 4, n // 2)
     events = sorted([*((target, False) for target in targets), (at_worker, True)])
     killed: list[int] = []
-    again, entered, quiet = 0, {}, _machine.busy()
+    again, entered, quiet = 0, {}, machine.busy()
     with (
         tempfile.TemporaryDirectory(prefix="rnnlib-scale-") as folder,
         postgres() as url,
@@ -274,9 +273,9 @@ def measure(
         measured["written_by_a_second_run"] = len(set(rows(url)) ^ set(before))
     return {
         "settings": {"submissions": n, "kills": kills, "seed": seed, "workers": WORKERS},
-        "machine": computer(),
+        "machine": machine.computer(),
         "busy": quiet,
-        "noise": _machine.noise([quiet]),
+        "noise": machine.noise([quiet]),
         "seconds": round(seconds),
         "mix": dict(Counter(one.kind for one in students.values())),
         "grader_killed_at": killed,
@@ -325,7 +324,7 @@ def main() -> None:
         "name": "grading_scale",
         "command": f"python -m tests.scale.experiment {chosen}",
         "date": datetime.now(UTC).date().isoformat(),
-        "versions": _machine.versions(*packages) | {"postgresql": version()},
+        "versions": machine.versions(*packages) | {"postgresql": version()},
     }
     RESULTS.write_text(json.dumps(about | result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result["measured"]))

@@ -1,10 +1,11 @@
-"""What measures, and who else is at work on it."""
+"""What measures: with which versions, on which processor, and who else is at work on it."""
 
 import importlib.metadata
 import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 NOISY = 0.1  # of one processor, used by others: from there on a run is called noisy
 
@@ -13,6 +14,17 @@ def versions(*packages: str) -> dict[str, str]:
     """Versions of Python and of these packages."""
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **found}
+
+
+def computer() -> dict[str, Any]:
+    """Processor, cores, threads that the arithmetic may use, and system of this machine."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+    threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    system = f"{platform.system()} {platform.machine()}"
+    cpu = model or platform.processor() or "unknown"
+    return {"cpu": cpu, "cores": os.cpu_count(), "threads": threads, "system": system}
 
 
 def busy(seconds: float = 1.0) -> float | None:
