@@ -386,7 +386,13 @@ class Labelled(NamedTuple):
 
 
 def strips(
-    rng: np.random.Generator, digits: Digits, B: int, least: int = 3, most: int = 6, gap: int = 3
+    rng: np.random.Generator,
+    digits: Digits,
+    B: int,
+    least: int = 3,
+    most: int = 6,
+    gap: int = 3,
+    closest: int = 0,
 ) -> Labelled:
     """Digits written side by side, to be read column by column.
 
@@ -401,7 +407,11 @@ def strips(
     least, most : int
         Range of the number of digits on a strip, all equally likely.
     gap : int
-        Up to how many empty columns there are before each digit; all numbers are equally likely.
+        Up to how many empty columns there are before each digit.
+    closest : int
+        From how many, all numbers being equally likely. Below 0 an image begins that many columns
+        before the end of the last one, and the darker ink is seen; the images themselves have
+        about two empty columns. The first digit is not cut.
 
     Returns
     -------
@@ -411,21 +421,99 @@ def strips(
     Raises
     ------
     ValueError
-        If there is no digit or no strip, the range is empty, or the gap negative.
+        If there is no digit or no strip, a range is empty, or images would overlap by all columns.
     """
     _at_least_one(B=B, least=least, digits=len(digits.labels))
     _range("most", least, most)
-    _range("gap", 0, gap)
+    _range("closest", 1 - digits.images.shape[2], closest)
+    _range("gap", closest, gap)
     columns, labels = [], []
     for _ in range(B):
         chosen = rng.integers(len(digits.labels), size=rng.integers(least, most, endpoint=True))
-        gaps = rng.integers(gap, size=len(chosen), endpoint=True)
-        ink = digits.images[chosen].swapaxes(1, 2)
-        columns.append(
-            np.concatenate([np.pad(a, ((n, 0), (0, 0))) for a, n in zip(ink, gaps, strict=True)])
-        )
+        gaps = rng.integers(closest, gap, size=len(chosen), endpoint=True)
+        columns.append(_side_by_side(digits.images[chosen], gaps))
         labels.append(digits.labels[chosen])
     return _labelled(columns, labels)
+
+
+def _side_by_side(images: Array, gaps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Images with so many empty columns before each, columns first."""
+    width = images.shape[2]
+    starts = np.cumsum(gaps + width) - width - min(int(gaps[0]), 0)
+    strip = np.zeros((starts[-1] + width, images.shape[1]))
+    for start, image in zip(starts, images, strict=True):
+        here = strip[start : start + width]
+        np.maximum(here, image.T, out=here)
+    return strip
+
+
+class Moving(NamedTuple):
+    """Films of digits that move, time first."""
+
+    frames: NDArray[np.float64]  # (T, B, D, Y, X), one channel, from 0 for nothing to 1
+    places: NDArray[np.int64]  # (T, B, N, 2), row and column of each digit's upper left corner
+
+
+def moving(
+    rng: np.random.Generator,
+    digits: Digits,
+    T: int,
+    B: int,
+    N: int = 2,
+    size: int = 16,
+    speeds: tuple[int, int] = (1, 2),
+) -> Moving:
+    """Digits that move along straight lines and bounce off the edges (Srivastava et al. 2015).
+
+    Where two of them meet, the brighter is seen.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    digits : Digits
+        To draw from. Take films for training and for testing from different ones.
+    T, B : int
+        Number of frames and of films.
+    N : int
+        Digits in a film.
+    size : int
+        Rows and columns of a frame.
+    speeds : tuple of int
+        Least and greatest speed: the larger of the pixels that a digit moves along the rows and
+        along the columns in a frame. All such velocities are equally likely.
+
+    Returns
+    -------
+    Moving
+        Frames ``(T, B, 1, size, size)``, and where the digits are.
+
+    Raises
+    ------
+    ValueError
+        If there is no digit, frame or film, a frame leaves no way to go, or the range of speeds is
+        empty, begins below 1 or goes beyond that way.
+    """
+    _at_least_one(T=T, B=B, N=N, digits=len(digits.labels))
+    way, (least, most) = size - digits.images.shape[1], speeds
+    _range("size", 1 + digits.images.shape[1], size)
+    _range("speeds", 1, least)
+    _range("speeds", least, most)
+    _range("size", digits.images.shape[1] + most, size)
+    chosen = rng.integers(len(digits.labels), size=(B, N))
+    steps = np.arange(-most, most + 1)
+    pairs = np.array([(v, w) for v in steps for w in steps if max(abs(v), abs(w)) >= least])
+    velocity = pairs[rng.integers(len(pairs), size=(B, N))]
+    start = rng.integers(way, size=(B, N, 2), endpoint=True)
+    unfolded = start + np.arange(T)[:, None, None, None] * velocity
+    places = way - np.abs(way - unfolded % (2 * way))  # to and fro
+    frames = np.zeros((T, B, 1, size, size))
+    for t, b, n in np.ndindex(T, B, N):
+        y, x = places[t, b, n]
+        image = digits.images[chosen[b, n]]
+        here = frames[t, b, 0, y : y + len(image), x : x + len(image)]
+        np.maximum(here, image, out=here)
+    return Moving(frames, places)
 
 
 #: Keys of a telephone, and the two frequencies that each sounds together (ITU-T Q.23).

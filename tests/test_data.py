@@ -212,6 +212,70 @@ def test_a_strip_is_its_digits_with_paper_between():
     assert gaps == {0, 1, 2, 3}
 
 
+def test_images_that_overlap_show_the_darker_ink_and_the_first_is_not_cut():
+    everything = data.digits()
+    ink = np.stack([np.full((8, 8), 0.5), np.eye(8)])
+    batch = data.strips(rng(2), data.Digits(ink, np.array([5, 1])), 20, 2, 2, gap=-3, closest=-3)
+    assert (batch.lengths == 13).all()
+    for strip, labels in zip(batch.inputs.swapaxes(0, 1), batch.labels, strict=True):
+        first, second = (ink[int(label == 1)].T for label in labels)
+        np.testing.assert_array_equal(strip[:5], first[:5])
+        np.testing.assert_array_equal(strip[5:8], np.maximum(first[5:], second[:3]))
+        np.testing.assert_array_equal(strip[8:], second[3:])
+    widths = {int(n) for n in data.strips(rng(3), everything, 90, 2, 2, 1, -2).lengths}
+    assert widths == {14, 15, 16, 17, 18}  # the first gap from 0 to 1, the second from -2
+
+
+def bounced(start, velocity, T, way):
+    """Places of what moves to and fro, step by step."""
+    places = [start]
+    while len(places) < T:
+        start += velocity
+        if not 0 <= start <= way:
+            start, velocity = -start if start < 0 else 2 * way - start, -velocity
+        places.append(start)
+    return places
+
+
+def test_films_show_digits_that_bounce_off_the_edges():
+    everything, speeds = data.digits(), set()
+    frames, places = data.moving(rng(4), everything, T=30, B=60, N=1, size=13, speeds=(1, 3))
+    assert frames.shape == (30, 60, 1, 13, 13) and places.shape == (30, 60, 1, 2)
+    for b in range(60):
+        y, x = places[0, b, 0]
+        image = frames[0, b, 0, y : y + 8, x : x + 8]
+        assert any(np.array_equal(image, known) for known in everything.images)
+        for frame, (y, x) in zip(frames[:, b, 0], places[:, b, 0], strict=True):
+            want = np.zeros((13, 13))
+            want[y : y + 8, x : x + 8] = image
+            np.testing.assert_array_equal(frame, want)
+        way = [
+            {abs(v) for v in range(-3, 4) if bounced(p[0], v, 30, 5) == p.tolist()}
+            for p in places[:, b, 0].T
+        ]
+        speeds |= {max(min(way[0]), min(way[1]))}
+    assert speeds == {1, 2, 3}
+
+
+def test_where_digits_meet_the_brighter_is_seen():
+    ink = np.stack([np.full((8, 8), 0.5), np.eye(8)])
+    frames, places = data.moving(rng(5), data.Digits(ink, np.arange(2)), T=6, B=30, N=2)
+    shown = set()
+    for b in range(30):
+        fits = []
+        for pair in np.ndindex(2, 2):
+            want = np.zeros((6, 16, 16))
+            for t, n in np.ndindex(6, 2):
+                y, x = places[t, b, n]
+                part = want[t, y : y + 8, x : x + 8]
+                part[:] = np.maximum(part, ink[pair[n]])
+            if np.array_equal(want, frames[:, b, 0]):
+                fits.append(pair)
+        assert fits
+        shown |= {*fits}
+    assert len(shown) == 4
+
+
 def power_at(wave, frequency, rate):
     """Power of one frequency in a sound, by its definition."""
     turn = np.exp(-2j * np.pi * frequency * np.arange(len(wave)) / rate)
@@ -251,6 +315,7 @@ def test_a_draw_depends_on_the_generator_alone():
     for draw in (
         lambda r: data.dates(r, 20),
         lambda r: data.strips(r, digits, 3)[0].tolist(),
+        lambda r: data.moving(r, digits, 2, 2)[0].tolist(),
         lambda r: data.tones(r, 2, 10.0)[0].tolist(),
     ):
         assert draw(rng(1)) == draw(rng(1)) != draw(rng(2))
@@ -273,6 +338,12 @@ ONE = data.Digits(np.zeros((1, 8, 8)), np.zeros(1, int))
         (lambda: data.strips(rng(), ONE, 1, least=0), "least: got 0, expected at least 1"),
         (lambda: data.strips(rng(), ONE, 1, most=2), "most: got 2, expected at least 3"),
         (lambda: data.strips(rng(), ONE, 1, gap=-1), "gap: got -1, expected at least 0"),
+        (lambda: data.strips(rng(), ONE, 1, closest=-8), "closest: got -8, expected at least -7"),
+        (lambda: data.moving(rng(), EMPTY, 1, 1), "digits: got 0, expected at least 1"),
+        (lambda: data.moving(rng(), ONE, 0, 1), "T: got 0, expected at least 1"),
+        (lambda: data.moving(rng(), ONE, 1, 1, size=9), "size: got 9, expected at least 10"),
+        (lambda: data.moving(rng(), ONE, 1, 1, speeds=(0, 1)), "speeds: got 0, expected at least"),
+        (lambda: data.moving(rng(), ONE, 1, 1, speeds=(2, 1)), "speeds: got 1, expected at least"),
         (lambda: data.tones(rng(), 0, 1.0), "B: got 0, expected at least 1"),
         (lambda: data.tones(rng(), 1, 1.0, most=2), "most: got 2, expected at least 3"),
         (lambda: data.tones(rng(), 1, np.nan), "snr: got nan, expected decibels"),

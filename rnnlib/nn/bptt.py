@@ -26,7 +26,10 @@ S = TypeVar("S", bound=HasHidden)  # its State
 
 
 class Cell(Protocol[P, S]):
-    """What a cell is: any module, or frozen dataclass, with these two functions."""
+    """What a cell is: any module, or frozen dataclass, with these two functions.
+
+    A cell whose inputs are not ``(B, D)`` says so in a constant such as ``INPUT = "B D Y X"``.
+    """
 
     def zero_state(self, params: P, B: int) -> S: ...
     def step(self, params: P, x: Tensor, state: S) -> S: ...
@@ -42,14 +45,14 @@ def forward(cell: Cell[P, S], params: P, xs: Tensor, state: S) -> tuple[Tensor, 
     params : Params
         Its parameters.
     xs : Tensor
-        Inputs, ``(T, B, D)``, with T ≥ 1.
+        Inputs, ``(T, B, D)``, or as the cell states, with T ≥ 1.
     state : State
         State before the first input.
 
     Returns
     -------
     Tensor
-        Hidden states, ``(T, B, H)``.
+        Hidden states, ``(T, B, H)``, or as the cell's state states ``h``.
     State
         State after the last input.
 
@@ -58,7 +61,8 @@ def forward(cell: Cell[P, S], params: P, xs: Tensor, state: S) -> tuple[Tensor, 
     ValueError
         If a shape or dtype is not as stated, or the sequence is empty.
     """
-    entrance.check(params=params, xs=(xs, "T B D"), state=state)
+    shape = f"T {getattr(cell, 'INPUT', 'B D')}"
+    entrance.check(params=params, xs=(xs, shape), state=state)
     hs = []
     for x in xs:
         state = cell.step(params, x, state)  # (unroll)
