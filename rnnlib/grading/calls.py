@@ -48,6 +48,15 @@ class Draw:
         """What of the student's result is compared."""
         return observe(self.part, self.seed, self.got.result, self.args)
 
+    @property
+    def remark(self) -> str:
+        """What there is to say about the student's result."""
+        remark = self.part.remark
+        if remark is None:
+            return ""
+        said = guarded(lambda: remark(self.got.result, np.random.default_rng(self.seed)))
+        return "" if isinstance(said, Unobservable) else str(said)
+
 
 @contextmanager
 def standing_in(graded: Graded) -> Iterator[None]:
@@ -78,10 +87,15 @@ class Unobservable:
 
 def observe(part: Part, seed: tuple[int, ...], result: Any, args: tuple[Any, ...]) -> Any:
     """What of a result is compared."""
+    return guarded(lambda: part.seen(result, deepcopy(args), np.random.default_rng(seed)))
+
+
+def guarded(look: Callable[[], Any]) -> Any:
+    """What a look at a result finds, or Unobservable if it cannot be looked at."""
     with np.errstate(all="ignore"), warnings.catch_warnings(), bounded():
         warnings.simplefilter("ignore")
         try:
-            return part.seen(result, deepcopy(args), np.random.default_rng(seed))
+            return look()
         except Exception:
             return Unobservable()
 

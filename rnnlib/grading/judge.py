@@ -83,11 +83,13 @@ def complaint(error: Mapping[str, Any]) -> str:
 
 
 def shapes(graded: Graded, draw: Draw) -> str:
-    """Shapes of the arguments of a draw, and small numbers among them as they are."""
+    """Shapes of the arguments of a draw, and numbers among them as they are."""
     said = []
     for name, value in zip(inspect.signature(graded.reference).parameters, draw.args, strict=True):
         if isinstance(value, (bool, int, str)):
             said.append(f"{name} = {value!r}")
+        elif isinstance(value, (float, np.number)):
+            said.append(f"{name} = {value:.4g}")
         elif isinstance(value, (tuple, list)):
             said.append(f"{name} {form(value)}")
         else:
@@ -179,6 +181,8 @@ def decide(graded: Graded, draws: list[Draw], hint: str) -> Verdict:
     if not wrong:
         return Verdict(part.cell, graded.name, part.points, part.points, draws=len(draws))
     draw, problem, says = wrong[0]
+    if problem == "differs" and (remark := draw.remark):
+        says += f": {remark}"
     if draw.args and problem in ("differs", "not finite", "form", "raises"):
         says += f"; the arguments were {shapes(graded, draw)}"
     return Verdict(

@@ -29,6 +29,8 @@ class Part(NamedTuple):
     measure: Callable[[Any, tuple[Any, ...]], Any] | None = None
     # ^ in place of observe, where what a result is worth depends on the arguments: given both
     draws: int = 10  # how often the function is called
+    remark: Callable[[Any, np.random.Generator], str] | None = None
+    # ^ words on a result that differs, with the generator that observe has
 
     def seen(self, result: Any, args: tuple[Any, ...], rng: np.random.Generator) -> Any:
         """What of a result is compared.

@@ -51,6 +51,32 @@ def test_what_a_result_is_worth_may_depend_on_the_arguments() -> None:
         assert (one.score, one.draws) == (points, 3)
 
 
+def test_a_number_among_the_arguments_is_told_as_it_is() -> None:
+    def draw(rng: np.random.Generator) -> tuple[Any, ...]:
+        return np.eye(3), 0.28125, np.float32(0.5), 7
+
+    shift = Graded("shift", lambda W, tol, s, n: tol + s + n, (Part("c", 1, draw),), (), ())
+    (one,) = judge(shift, (1,), partial(mutants.through_frames, lambda W, tol, s, n: 0.0))
+    assert one.says.endswith("W (3, 3), tol = 0.2812, s = 0.5, n = 7")
+
+
+def test_a_part_may_say_something_about_a_result_that_differs_and_about_no_other() -> None:
+    def draw(rng: np.random.Generator) -> tuple[int]:
+        return (2,)
+
+    def above(result: float, rng: np.random.Generator) -> str:
+        return f"it is {result - 2:g} too large"
+
+    part = Part("c", 1, draw, remark=above)
+    same = Graded("same", lambda a: a, (part,), (), ())
+    (one,) = judge(same, (1,), partial(mutants.through_frames, lambda a: a + 3))
+    assert "other numbers: it is 3 too large; the arguments were a = 2" in one.says
+    (one,) = judge(same, (1,), partial(mutants.through_frames, lambda a: "2"))
+    assert "too large" not in one.says
+    (one,) = judge(same, (1,), partial(mutants.through_frames, lambda a: a))
+    assert one.says == ""
+
+
 def test_what_another_function_raises_is_not_told_of_one_that_fails_among_stand_ins_too() -> None:
     unroll = next(graded for graded in assignment().graded if graded.name == "unroll")
 
