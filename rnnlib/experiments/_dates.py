@@ -101,12 +101,22 @@ def encode(known: Alphabet, lines: Sequence[Line]) -> Batch:
     return Batch(torch.from_numpy(source), torch.tensor(lengths), torch.from_numpy(target))
 
 
-def batches(known: Alphabet, lines: Sequence[Line], size: int, seed: Any) -> Iterator[Batch]:
-    """Batches without end; a line comes again when all others have come."""
-    rng = np.random.default_rng(seed)
+def batches(
+    known: Alphabet, lines: Sequence[Line], size: int, seed: Any, pool: int = 1
+) -> Iterator[Batch]:
+    """Batches without end; a line comes again when all others have come.
+
+    Of the lines of so many batches, a pool, those of like length come together, so that there is
+    less padding.
+    """
+    rng, lengths = np.random.default_rng(seed), np.array([len(line.read) for line in lines])
     while True:
-        order = rng.permutation(len(lines))
-        for k in range(0, len(lines) - size + 1, size):
+        order = rng.permutation(len(lines))[: len(lines) // size * size]
+        if pool > 1:
+            pools = [order[k : k + pool * size] for k in range(0, len(order), pool * size)]
+            order = np.concatenate([p[np.argsort(lengths[p], kind="stable")] for p in pools])
+            order = rng.permutation(order.reshape(-1, size)).ravel()
+        for k in range(0, len(order), size):
             yield encode(known, [lines[i] for i in order[k : k + size]])
 
 
@@ -200,10 +210,22 @@ def teach(
 # Judging
 
 
+def texts(known: Alphabet, symbols: Tensor) -> list[str]:
+    """What symbols ``(N, B)`` read as, each up to its first END."""
+    names = {k: name for name, k in known.write.items()} | {START: "?"}
+    columns = [[*column, END] for column in symbols.T.tolist()]
+    return ["".join(names[k] for k in column[: column.index(END)]) for column in columns]
+
+
 def write(network: Seq2Seq, batch: Batch) -> Tensor:
     """What is written greedily, ``(N, B)``, after the first END nothing but END."""
     N = len(batch.target)
     symbols, *_ = network.generate(batch.source, START, END, N, lengths=batch.lengths)
+    return padded(symbols, N)
+
+
+def padded(symbols: Tensor, N: int) -> Tensor:
+    """Symbols with END behind them, ``(N, B)``."""
     return torch.cat([symbols, symbols.new_full((N - len(symbols), symbols.shape[1]), END)])
 
 
