@@ -106,13 +106,25 @@ def teach(
     every: int,
     goal: float | None = None,
     loss: Callable[[Any, Any], Tensor] = symbol_loss,
+    schedule: Callable[[int], float] | None = None,
 ) -> train.History:
     """Train with Adam and gradients clipped to norm 1, on one thread, until the goal is reached."""
     torch.set_num_threads(1)
     learner = train.Torch(module, torch.optim.Adam(module.parameters(), lr=lr), loss)
     return train.fit(
-        learner, batches, steps, clip=1.0, validate=validate, every=every, goal=goal, bar=False
+        *(learner, batches, steps),
+        clip=1.0,
+        schedule=schedule,
+        validate=validate,
+        every=every,
+        goal=goal,
+        bar=False,
     )
+
+
+def falling(lr: float, steps: int) -> Callable[[int], float]:
+    """A rate that falls to zero in a straight line."""
+    return lambda t: lr * (1 - (t - 1) / steps)
 
 
 def solved_at(history: train.History) -> float:
