@@ -32,7 +32,7 @@ from rnnlib.reference import (
     min_gru,
     min_lstm,
 )
-from rnnlib.reference.ops import tree_map
+from rnnlib.reference.ops import leaves, tree_map
 
 ROOT = Path(__file__).parents[1]
 LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"  # of an equation
@@ -107,6 +107,19 @@ def assert_close(got, want, rtol=RTOL):
         return g
 
     tree_map(compare, got, want)
+
+
+def assert_gradient_close(got, want, rtol, rounded=None):
+    """Two gradients agree to a tolerance relative to the largest number of all their arrays.
+
+    Some steps magnify rounding, such as layer norm of a few units: where the gradient is given
+    also at a point that differs by one rounding, 32 times that difference is allowed besides.
+    """
+    atol = rtol * max(np.abs(a).max(initial=0) for a in leaves(want))
+    if rounded is not None:
+        apart = leaves(tree_map(lambda a, b: np.abs(a - b).max(initial=0), want, rounded))
+        atol += 32 * max(apart)
+    tree_map(lambda g, w: np.testing.assert_allclose(g, w, rtol, atol), got, want)
 
 
 def cell_error(cell, T, B, D, H, seed, bptt=bptt):

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close
+from helpers import assert_close, assert_gradient_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,10 +236,10 @@ def test_linear_layers(cls, size, with_n, with_r, batch_first):
     more = {"lengths": torch.tensor(lengths)} if with_n else {}
     more |= {"resets": turned(torch.tensor(resets))} if with_r else {}
     ys, last = m(turned(x), s, **more)
-    assert_close(arrays((turned(ys), tuple(last))), (values[0], tuple(values[1])), rtol=1e-11)
+    assert_close(arrays((turned(ys), tuple(last))), (values[0], tuple(values[1])), rtol=1e-12)
     loss = dot((turned(ys), tuple(last)), tensors((u, tuple(w))))
     got = gradients(loss, (tuple(m._params()), x, tuple(s)))
-    assert_close(got, (tuple(grads[0]), grads[1], tuple(grads[2])), rtol=1e-10)
+    assert_gradient_close(got, (tuple(grads[0]), grads[1], tuple(grads[2])), rtol=1e-12)
 
 
 @pytest.mark.parametrize("cls", LINEAR, ids=lambda cls: cls.__name__)
@@ -371,9 +371,9 @@ def test_attention(size, additive, masked):
     loss = (got * torch.tensor(u)).sum()
     if additive:
         dparams, *rest = attention.additive_backward(params, cache, u)
-        assert_close(gradients(loss, (ours, inputs)), (dparams, tuple(rest)), rtol=1e-11)
+        assert_gradient_close(gradients(loss, (ours, inputs)), (dparams, tuple(rest)), rtol=1e-12)
     else:
-        assert_close(gradients(loss, inputs), attention.dot_backward(cache, u), rtol=1e-11)
+        assert_gradient_close(gradients(loss, inputs), attention.dot_backward(cache, u), rtol=1e-12)
 
 
 def test_attention_hides_what_is_past_the_end():
@@ -413,7 +413,7 @@ def test_crf(size, with_n):
     value, dparams, demissions = crf.nll(params, emissions, targets, lengths)
     assert loss.item() == pytest.approx(value, rel=1e-12, abs=1e-12)
     got = gradients(loss, (tuple(m._params()), e))
-    assert_close(got, (tuple(dparams), demissions), rtol=1e-11)
+    assert_gradient_close(got, (tuple(dparams), demissions), rtol=1e-12)
     labels, scores = m.decode(e, lengths=n)
     want, best = crf.viterbi(params, emissions, lengths)
     np.testing.assert_array_equal(labels, want)
