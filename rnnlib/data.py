@@ -480,8 +480,8 @@ def moving(
     size : int
         Rows and columns of a frame.
     speeds : tuple of int
-        Least and greatest speed: the larger of the pixels that a digit moves along the rows and
-        along the columns in a frame. All such velocities are equally likely.
+        Least and greatest speed, in pixels per frame. A digit moves in one of eight directions: by
+        its speed, or not at all, along the rows, and likewise along the columns.
 
     Returns
     -------
@@ -501,9 +501,9 @@ def moving(
     _range("speeds", least, most)
     _range("size", digits.images.shape[1] + most, size)
     chosen = rng.integers(len(digits.labels), size=(B, N))
-    steps = np.arange(-most, most + 1)
-    pairs = np.array([(v, w) for v in steps for w in steps if max(abs(v), abs(w)) >= least])
-    velocity = pairs[rng.integers(len(pairs), size=(B, N))]
+    ways = np.array([(v, w) for v in (-1, 0, 1) for w in (-1, 0, 1) if v or w])
+    speed = rng.integers(least, most, size=(B, N, 1), endpoint=True)
+    velocity = speed * ways[rng.integers(len(ways), size=(B, N))]
     start = rng.integers(way, size=(B, N, 2), endpoint=True)
     unfolded = start + np.arange(T)[:, None, None, None] * velocity
     places = way - np.abs(way - unfolded % (2 * way))  # to and fro
