@@ -1,10 +1,5 @@
 """What do gradients cost that were taken at weights of some updates ago?
 
-P workers share the weights. *Asynchronous*: each takes the weights, computes a gradient and adds it
-as soon as it is done, so that in between the P - 1 others have moved them. *Synchronous*: they wait
-for each other, and the mean of their gradients makes one step. All workers are equally fast, and
-messages take no time.
-
 Prediction: the largest rate at which asynchronous training does not blow up falls with P about as
 on a quadratic loss, as sin(π / (4 P - 2)). After the same time, each at its best rate, 16
 asynchronous workers do no better than 16 synchronous ones, and not much better than 4. (No trial
@@ -15,6 +10,11 @@ Measured, with plain SGD, for each number in ``workers`` and each rate, in the t
 worker computes ``steps`` gradients: the loss over all series before training (``before``: seed) and
 after it (``asynchronous`` and ``synchronous``: seed, P, rate; NaN if it has blown up, beyond twice
 the loss before). The task is to forecast the sunspots of the next year at every year.
+
+P workers share the weights. *Asynchronous*: each takes the weights, computes a gradient and adds it
+as soon as it is done, so that in between the P - 1 others have moved them. *Synchronous*: they wait
+for each other, and the mean of their gradients makes one step. All workers are equally fast, and
+messages take no time.
 """
 
 from collections import deque
