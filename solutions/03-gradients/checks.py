@@ -92,30 +92,40 @@ def clear_of(W_h, tol, n=400):
     return np.abs(np.log(power_norms(W_h, n) / tol)).min() > 1e-3
 
 
+def tells_norms_apart(W_h, tol):
+    """Does the Frobenius norm come down to tol later, for good, than the spectral norm?"""
+    return forget_by_frobenius(W_h, tol) > time_to_forget(W_h, tol)
+
+
 def normal_matrices(rng):
     """‖W^k‖ is the k-th power of the spectral radius: a symmetric matrix, or a rotation's."""
     while True:
         H = rng.integers(2, 6)
         Q, scale = haar(rng, H), rng.uniform(0.6, 0.95)
-        values = np.append(1, rng.uniform(-0.9, 0.9, H - 1))
+        values = np.append([1, -1], rng.uniform(-0.9, 0.9, H - 2))
         W_h = scale * (haar(rng, H) if rng.integers(2) else Q * values @ Q.T)
         tol = float(rng.uniform(0.01, 0.3))
-        if clear_of(W_h, tol):
+        if clear_of(W_h, tol) and tells_norms_apart(W_h, tol):
             return W_h, tol
 
 
 def stretching_matrices(rng):
-    """‖W^k‖ rises first; once it has come down to tol, it does not rise above it again."""
+    """‖W^k‖ rises first; once it has come down to tol, it does not rise above it again.
+
+    Each singular value is there twice or three times: a single large one would be the Frobenius
+    norm as well.
+    """
     while True:
-        H = rng.integers(2, 6)
-        Q = haar(rng, H)
-        W_h = Q @ (np.triu(3 * rng.normal(size=(H, H)), 1) + np.diag(rng.uniform(-0.85, 0.85, H)))
-        W_h, tol = W_h @ Q.T, float(rng.uniform(0.01, 0.3))
+        copies, H = ((2, 2), (2, 3), (3, 2))[rng.integers(3)]
+        A = np.triu(3 * rng.normal(size=(H, H)), 1) + np.diag(rng.uniform(-0.85, 0.85, H))
+        Q = haar(rng, copies * H)
+        W_h, tol = Q @ np.kron(haar(rng, copies), A) @ Q.T, float(rng.uniform(0.01, 0.3))
         norms = power_norms(W_h, 400)
         below, rate = norms <= tol, np.abs(np.linalg.eigvals(W_h)).max()
         first = below.argmax()
         late = first > np.log(tol) / np.log(rate) + 3 and norms[1] > 2
-        if late and 5 < first < 100 and below[first:].all() and clear_of(W_h, tol):
+        settled = 5 < first < 100 and below[first:].all()
+        if late and settled and clear_of(W_h, tol) and tells_norms_apart(W_h, tol):
             return W_h, tol
 
 
@@ -126,11 +136,14 @@ def returning_matrices(rng):
         Q = haar(rng, H)
         weights = np.exp(rng.uniform(-2.5, 2.5, H))
         weights *= rng.uniform(0.6, 0.85) / np.exp(np.log(weights).mean())
-        W_h, tol = Q @ np.roll(np.diag(weights), 1, axis=0) @ Q.T, float(rng.uniform(0.02, 0.4))
+        W_h = Q @ np.roll(np.diag(weights), 1, axis=0) @ Q.T
+        n, share = time_to_forget(W_h, rng.uniform(0.02, 0.4)), rng.uniform()
+        power = np.linalg.matrix_power(W_h, n)  # tol lies between its two norms
+        tol = float(np.linalg.norm(power) ** share * np.linalg.norm(power, 2) ** (1 - share))
         below = power_norms(W_h, 400) <= tol
         last = np.flatnonzero(~below).max()
         long_dip = (below[: last - 1] & below[1:last]).any()
-        if last < 100 and long_dip and clear_of(W_h, tol):
+        if last < 100 and long_dip and clear_of(W_h, tol) and tells_norms_apart(W_h, tol):
             return W_h, tol
 
 
@@ -486,6 +499,11 @@ def rate_and_intercept(norms):
     return np.polyfit(np.arange(len(norms), 0, -1), np.log(norms), 1)
 
 
+def rate_is_intercept(norms):
+    """This is the intercept of the line; return its slope."""
+    return np.polyfit(np.arange(len(norms), 0, -1), np.log(norms), 1)[1]
+
+
 def rate_by_polyfit(norms):
     return np.polyfit(np.arange(len(norms), 0, -1), np.log(norms), 1)[0]
 
@@ -763,6 +781,12 @@ def forget_last_above(W_h, tol):
         norms.append(np.linalg.norm(P, 2))
         P = P @ W_h
     return int(np.flatnonzero(np.array(norms) > tol).max())
+
+
+def forget_at_once(W_h, tol):
+    """This is 0, but power 0 is the identity, whose norm 1 exceeds tol. n is one more than the last
+    power that exceeds tol: is it n = k + 1, and not n = k? Does the loop begin?"""
+    return 0
 
 
 def forget_one_late(W_h, tol):
@@ -1050,6 +1074,7 @@ GRADED = (
             rate_mean_of_ratios,
             rate_as_factor,
             rate_and_intercept,
+            rate_is_intercept,
         ),
         alternatives=(rate_by_polyfit, rate_by_least_squares, rate_by_sums),
         says={
@@ -1063,6 +1088,7 @@ GRADED = (
             rate_mean_of_ratios: "divided by its own lag",
             rate_as_factor: "the factor per step",
             rate_and_intercept: "the slope alone",
+            rate_is_intercept: "this is the intercept",
         },
     ),
     Graded(
@@ -1154,6 +1180,7 @@ GRADED = (
             forget_by_singular_value,
             forget_after_one_more,
             forget_as_lag,
+            forget_at_once,
         ),
         alternatives=(forget_by_a_run, forget_by_a_bound, forget_numpy_integer),
         tolerance=0,
@@ -1164,6 +1191,9 @@ GRADED = (
             forget_last_above: "is the last that exceeds tol",
             forget_one_late: "one too many",
             forget_as_lag: "expected an int",
+            forget_at_once: "and not n = k?",
+            forget_entries: "W ** k is no power",
+            forget_by_singular_value: "and not the power of the norm",
         },
     ),
     Graded(
