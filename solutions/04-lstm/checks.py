@@ -82,16 +82,30 @@ def answers(weights, xs):
     return (h @ W_y.T + b_y).argmax(1)
 
 
-def what_it_knows(result, rng):
-    """On 2000 fresh sequences: is it right in 95 of 100; if not, what else is it right about?"""
+def examination(result, rng):
+    """The weights as arrays, 2000 fresh sequences, their classes, and what the network says."""
     weights = [np.asarray(w, dtype=float) for w in result]
-    W_x, W_h, b, W_y, b_y = weights
-    H = W_h.shape[1]
+    H = weights[1].shape[1]
     if H > 64 or [w.shape for w in weights] != [(4 * H, 8), (4 * H, H), (4 * H,), (4, H), (4,)]:
         raise ValueError("no such network")
     symbols = tasks.temporal_order(rng, 30, 2000)
     xs, y = np.eye(8)[symbols.inputs], symbols.targets[-1]
-    said = answers(weights, xs)
+    return weights, xs, y, answers(weights, xs)
+
+
+def share_that_is_right(result, rng):
+    _, _, y, said = examination(result, rng)
+    return (
+        f"it is right on {np.mean(said == y):.1%} of 2000 fresh sequences, expected 95%; "
+        f"on the first symbol in {np.mean(said // 2 == y // 2):.0%}, "
+        f"on the second in {np.mean(said % 2 == y % 2):.0%}"
+    )
+
+
+def what_it_knows(result, rng):
+    """On 2000 fresh sequences: is it right in 95 of 100; if not, what else is it right about?"""
+    (W_x, W_h, b, W_y, b_y), xs, y, said = examination(result, rng)
+    H = W_h.shape[1]
     if np.mean(said == y) >= 0.95:
         return np.array([1, 0, 0, 0, 0])
     rows = [np.concatenate([np.arange(H) + k * H for k in order]) for order in ORDERS]
@@ -232,6 +246,31 @@ def lstm_squashes_memory(W_x, W_h, b, x, h, c):
     return o * np.tanh(new), new
 
 
+def lstm_sign_of_exp(W_x, W_h, b, x, h, c):
+    """The sign in exp is turned: σ(a) = 1 / (1 + exp(-a)), so that a gate opens as its
+    preactivation grows."""
+    i, f, g, o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(i)), 1 / (1 + np.exp(f)), 1 / (1 + np.exp(o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(new), new
+
+
+def lstm_input_not_transposed(W_x, W_h, b, x, h, c):
+    """W_x is not transposed: a row of x is one example, so x @ W_x.T is (B, 4H)."""
+    i, f, g, o = np.split(x @ W_x + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(new), new
+
+
+def lstm_state_not_transposed(W_x, W_h, b, x, h, c):
+    """W_h is not transposed: a row of h is one example, so h @ W_h.T is (B, 4H)."""
+    i, f, g, o = np.split(x @ W_x.T + h @ W_h + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(new), new
+
+
 def lstm_swapped_results(W_x, W_h, b, x, h, c):
     """The two results are in the wrong order: h' comes first, then c'."""
     i, f, g, o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
@@ -367,6 +406,31 @@ def scaled_forget_first(W_x, W_h, b, s, x, h, c):
     """The first block is taken for the forget gate and the second for the input gate; the order is
     i, f, g, o."""
     f, i, g, o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(s * new), new
+
+
+def scaled_sign_of_exp(W_x, W_h, b, s, x, h, c):
+    """The sign in exp is turned: σ(a) = 1 / (1 + exp(-a)), so that a gate opens as its
+    preactivation grows."""
+    i, f, g, o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(i)), 1 / (1 + np.exp(f)), 1 / (1 + np.exp(o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(s * new), new
+
+
+def scaled_input_not_transposed(W_x, W_h, b, s, x, h, c):
+    """W_x is not transposed: a row of x is one example, so x @ W_x.T is (B, 4H)."""
+    i, f, g, o = np.split(x @ W_x + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), np.tanh(g)
+    new = f * c + i * g
+    return o * np.tanh(s * new), new
+
+
+def scaled_state_not_transposed(W_x, W_h, b, s, x, h, c):
+    """W_h is not transposed: a row of h is one example, so h @ W_h.T is (B, 4H)."""
+    i, f, g, o = np.split(x @ W_x.T + h @ W_h + b, 4, axis=1)
     i, f, o, g = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o)), np.tanh(g)
     new = f * c + i * g
     return o * np.tanh(s * new), new
@@ -512,6 +576,80 @@ def back_slope_of_plain_tanh(W_x, W_h, b, s, x, h, c, dh, dc):
     da = np.concatenate(da, axis=1)
     dW_x, dW_h, db = da.T @ x, da.T @ h, da.sum(0)
     dx, dh_prev, dc_prev = da @ W_x, da @ W_h, dc * f
+    return dW_x, dW_h, db, ds, dx, dh_prev, dc_prev
+
+
+def back_slope_of_output(W_x, W_h, b, s, x, h, c, dh, dc):
+    """The slope is 1 - h'², the habit from the Elman network; here h' is o times the tanh, and the
+    slope is 1 - tanh²(s ∘ c')."""
+    a_i, a_f, a_g, a_o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = (*(1 / (1 + np.exp(-a)) for a in (a_i, a_f, a_o)), np.tanh(a_g))
+    new = f * c + i * g
+    r = np.tanh(s * new)
+    do = dh * r
+    du = dh * o * (1 - (o * r) ** 2)
+    ds = (du * new).sum(0)
+    dc = dc + du * s
+    di, df, dg = dc * g, dc * c, dc * i
+    da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]
+    da = np.concatenate(da, axis=1)
+    dW_x, dW_h, db = da.T @ x, da.T @ h, da.sum(0)
+    dx, dh_prev, dc_prev = da @ W_x, da @ W_h, dc * f
+    return dW_x, dW_h, db, ds, dx, dh_prev, dc_prev
+
+
+def back_input_not_transposed(W_x, W_h, b, s, x, h, c, dh, dc):
+    """W_x is not transposed: a row of x is one example, so x @ W_x.T is (B, 4H)."""
+    a_i, a_f, a_g, a_o = np.split(x @ W_x + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = (*(1 / (1 + np.exp(-a)) for a in (a_i, a_f, a_o)), np.tanh(a_g))
+    new = f * c + i * g
+    r = np.tanh(s * new)
+    do = dh * r
+    du = dh * o * (1 - r**2)
+    ds = (du * new).sum(0)
+    dc = dc + du * s
+    di, df, dg = dc * g, dc * c, dc * i
+    da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]
+    da = np.concatenate(da, axis=1)
+    dW_x, dW_h, db = da.T @ x, da.T @ h, da.sum(0)
+    dx, dh_prev, dc_prev = da @ W_x, da @ W_h, dc * f
+    return dW_x, dW_h, db, ds, dx, dh_prev, dc_prev
+
+
+def back_state_not_transposed(W_x, W_h, b, s, x, h, c, dh, dc):
+    """W_h is not transposed: a row of h is one example, so h @ W_h.T is (B, 4H)."""
+    a_i, a_f, a_g, a_o = np.split(x @ W_x.T + h @ W_h + b, 4, axis=1)
+    i, f, o, g = (*(1 / (1 + np.exp(-a)) for a in (a_i, a_f, a_o)), np.tanh(a_g))
+    new = f * c + i * g
+    r = np.tanh(s * new)
+    do = dh * r
+    du = dh * o * (1 - r**2)
+    ds = (du * new).sum(0)
+    dc = dc + du * s
+    di, df, dg = dc * g, dc * c, dc * i
+    da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]
+    da = np.concatenate(da, axis=1)
+    dW_x, dW_h, db = da.T @ x, da.T @ h, da.sum(0)
+    dx, dh_prev, dc_prev = da @ W_x, da @ W_h, dc * f
+    return dW_x, dW_h, db, ds, dx, dh_prev, dc_prev
+
+
+def back_turned_too_often(W_x, W_h, b, s, x, h, c, dh, dc):
+    """On the way back W_x is not transposed: a row of da is one example, (B, 4H), so da @ W_x is
+    (B, D) and da @ W_h is (B, H)."""
+    a_i, a_f, a_g, a_o = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    i, f, o, g = (*(1 / (1 + np.exp(-a)) for a in (a_i, a_f, a_o)), np.tanh(a_g))
+    new = f * c + i * g
+    r = np.tanh(s * new)
+    do = dh * r
+    du = dh * o * (1 - r**2)
+    ds = (du * new).sum(0)
+    dc = dc + du * s
+    di, df, dg = dc * g, dc * c, dc * i
+    da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)]
+    da = np.concatenate(da, axis=1)
+    dW_x, dW_h, db = da.T @ x, da.T @ h, da.sum(0)
+    dx, dh_prev, dc_prev = da @ W_x.T, da @ W_h.T, dc * f
     return dW_x, dW_h, db, ds, dx, dh_prev, dc_prev
 
 
@@ -1051,6 +1189,15 @@ def bias_linear(b, steps, share):
     return new
 
 
+def bias_share_over_steps(b, steps, share):
+    """The share is divided by the number of steps; each step multiplies, so the gate is its root,
+    share ** (1 / steps)."""
+    new, H = b.copy(), len(b) // 4
+    f = share / steps
+    new[H : 2 * H] = np.log(f / (1 - f))
+    return new
+
+
 def bias_power(b, steps, share):
     """The share is raised to the power of steps; the gate is its root."""
     new, H = b.copy(), len(b) // 4
@@ -1141,8 +1288,8 @@ def order_net(seed):
 
 def order_second_alone(seed):
     """It knows the second symbol and not the first, which lies 23 to 26 steps before the end. Does
-    the gradient go back through all 30 steps, through h and through c? Are the forget gates open at
-    the start? If so, train longer."""
+    the walk go from the last step to the first, and through all 30? Are dh and dc both carried?
+    Are the forget gates open at the start? If so, train longer."""
     W_x, W_h, b = np.zeros((12, 8)), np.zeros((12, 3)), np.zeros(12)
     W_x[0:3, 4:6], b[0:3] = 20.0, (-10.0, -10.0, -30.0)
     W_h[0:3, 0] = 0.0, -25.0, 25.0
@@ -1155,7 +1302,9 @@ def order_second_alone(seed):
 
 
 def order_first_alone(seed):
-    """It knows the first symbol and not the second. Train longer."""
+    """It knows the first symbol and not the second. Does the walk go from the last step to the
+    first? Are dh and dc both carried? Are the forget gates open at the start? If so, train
+    longer."""
     W_x, W_h, b = np.zeros((12, 8)), np.zeros((12, 3)), np.zeros(12)
     W_x[0:3, 4:6], b[0:3] = 20.0, (-10.0, -10.0, -30.0)
     W_h[0:3, 0] = 0.0, -25.0, 25.0
@@ -1195,8 +1344,9 @@ def order_other_blocks(seed):
 
 
 def order_guesses(seed):
-    """It knows neither symbol. Is the loss taken of the last state, the gradient subtracted, and
-    are the weights that are returned those after training?"""
+    """It knows neither symbol surely. Does the walk go from the last step to the first? Are dh and
+    dc both carried? Are the forget gates open at the start? Is the loss taken of the last state,
+    the gradient subtracted, and are the weights that are returned those after training?"""
     W_x, W_h, b = np.zeros((12, 8)), np.zeros((12, 3)), np.zeros(12)
     W_x[0:3, 4:6], b[0:3] = 20.0, (-10.0, -10.0, -30.0)
     W_h[0:3, 0] = 0.0, -25.0, 25.0
@@ -1270,6 +1420,9 @@ GRADED = (
             lstm_no_input_gate,
             lstm_nothing_forgets,
             lstm_squashes_memory,
+            lstm_sign_of_exp,
+            lstm_input_not_transposed,
+            lstm_state_not_transposed,
             lstm_swapped_results,
             lstm_output_alone,
             lstm_in_place,
@@ -1289,6 +1442,9 @@ GRADED = (
             lstm_no_input_gate: "the input gate is not used",
             lstm_nothing_forgets: "c is kept whole",
             lstm_squashes_memory: "c' itself is squashed",
+            lstm_sign_of_exp: "with the minus sign?",
+            lstm_input_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
+            lstm_state_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
             lstm_swapped_results: "they are swapped",
             lstm_output_alone: "expected the pair",
             lstm_in_place: "lstm_step changes c in place",
@@ -1308,6 +1464,9 @@ GRADED = (
             scaled_one_plus,
             scaled_output_before_candidate,
             scaled_forget_first,
+            scaled_sign_of_exp,
+            scaled_input_not_transposed,
+            scaled_state_not_transposed,
             scaled_swapped_results,
         ),
         alternatives=(right_scaled_step, scaled_by_diagonal_matrix, scaled_in_float32),
@@ -1321,6 +1480,9 @@ GRADED = (
             scaled_one_plus: "by 1 + s",
             scaled_output_before_candidate: "is the candidate the third block",
             scaled_forget_first: "is the input gate the first block",
+            scaled_sign_of_exp: "with the minus sign?",
+            scaled_input_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
+            scaled_state_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
             scaled_swapped_results: "h' comes first",
         },
     ),
@@ -1346,6 +1508,10 @@ GRADED = (
             back_drops_dc,
             back_plain_tanh,
             back_slope_of_plain_tanh,
+            back_slope_of_output,
+            back_input_not_transposed,
+            back_state_not_transposed,
+            back_turned_too_often,
             back_no_slope,
             back_ds_not_summed,
             back_ds_mean,
@@ -1376,6 +1542,10 @@ GRADED = (
             back_drops_dc: "the dc that arrives is not used",
             back_plain_tanh: "the slope is that of tanh(c')",
             back_slope_of_plain_tanh: "the slope is that of tanh(c')",
+            back_slope_of_output: "the slope is 1 - h'²",
+            back_input_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
+            back_state_not_transposed: "so x @ W_x.T and h @ W_h.T are (B, 4H)",
+            back_turned_too_often: "da @ W_x is (B, D), da @ W_h is (B, H)",
             back_no_slope: "is missing",
             back_ds_not_summed: "is summed over the batch",
             back_ds_mean: "the mean over the batch",
@@ -1412,6 +1582,7 @@ GRADED = (
             bias_is_the_gate,
             bias_one_step,
             bias_linear,
+            bias_share_over_steps,
             bias_power,
             bias_sign,
             bias_as_exponent,
@@ -1429,6 +1600,7 @@ GRADED = (
             bias_is_the_gate: "this is the gate",
             bias_one_step: "after one step",
             bias_linear: "each step multiplies",
+            bias_share_over_steps: "divided by the number of steps",
             bias_power: "is left after 15 steps",
             bias_sign: "the sign is turned",
             bias_as_exponent: "the log of the gate",
@@ -1440,7 +1612,16 @@ GRADED = (
     Graded(
         name="order_net",
         reference=order_net,
-        parts=(Part("order_net-check", 20, one_seed, what_it_knows, draws=1),),
+        parts=(
+            Part(
+                "order_net-check",
+                20,
+                one_seed,
+                what_it_knows,
+                draws=1,
+                remark=share_that_is_right,
+            ),
+        ),
         misconceptions=(
             order_second_alone,
             order_first_alone,
