@@ -84,7 +84,7 @@ def test_every_result_is_that_of_an_experiment_and_says_how_it_was_made(name):
     assert seeds == list(range(len(seeds)))
     assert len(seeds) >= 3
     assert {"python", "numpy"} <= fields["versions"].keys()
-    assert ("torch" in fields["versions"]) == bool(imports(name) & {"_networks", "_dates"})
+    assert ("torch" in fields["versions"]) == bool(imports(name) & {"_networks", "_dates", "torch"})
     assert fields["machine"].keys() == {"cpu", "cores", "threads", "system"}
     assert fields["machine"]["threads"] == 1
     assert fields["seconds"] > 0
