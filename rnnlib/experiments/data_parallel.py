@@ -90,30 +90,39 @@ def alone(writer: nn.Module, data: list[padding.Names], lr: float) -> list[float
     for names in data:
         total, M = total_loss(writer, names)
         sgd.zero_grad()
-        (total / M).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(total / M)
         sgd.step()
         losses.append(float(total.detach() / M))
     return losses
 
 
 def together(
-    writer: nn.Module, data: list[padding.Names], lr: float, rank: int, weighted: bool
+    writer: nn.Module,
+    data: list[padding.Names],
+    lr: float,
+    rank: int,
+    weighted: bool,
 ) -> list[float]:
     """One of several processes, its share of the rows; what it adds to the joint loss."""
     peer = DistributedDataParallel(writer)
     sgd, losses = torch.optim.SGD(peer.parameters(), lr=lr), []
     for names in data:
-        rows = slice(rank * len(names.lengths) // WORLD, (rank + 1) * len(names.lengths) // WORLD)
-        mine = padding.Names(names.letters[:, rows], names.lengths[rows], names.languages[rows])
-        total, own = total_loss(peer, mine)
+        total, own = total_loss(peer, share(names, rank))
         M = own.clone()
         dist.all_reduce(M)  # the symbols of all processes
         loss = WORLD * total / M if weighted else total / own  # (rank-loss)
         sgd.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # DDP takes the mean of the gradients here
+        torch.autograd.backward(loss)  # and DDP takes the mean of the gradients
         sgd.step()
         losses.append(float(total.detach() / M))
     return losses
+
+
+def share(names: padding.Names, rank: int) -> padding.Names:
+    """The rows of one process."""
+    B = len(names.lengths)
+    rows = slice(rank * B // WORLD, (rank + 1) * B // WORLD)
+    return padding.Names(names.letters[:, rows], names.lengths[rows], names.languages[rows])
 
 
 def total_loss(writer: nn.Module, names: padding.Names) -> tuple[Tensor, Tensor]:
