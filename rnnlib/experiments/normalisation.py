@@ -96,13 +96,13 @@ Statistics = list[tuple[Tensor, Tensor]]  # means and variances of a step, (N, 1
 
 
 class Params(NamedTuple):
-    """Weights of N networks side by side; a cell has G gates, the tanh cell one."""
+    """Weights of N networks side by side; in a tanh cell H stands for 4H."""
 
-    W_x: Any  # (N, D, G H)
-    W_h: Any  # (N, H, G H)
-    b: Any  # (N, 1, G H)
-    gamma_x: Any  # (N, 1, G H)
-    gamma_h: Any  # (N, 1, G H)
+    W_x: Any  # (N, D, 4H)
+    W_h: Any  # (N, H, 4H)
+    b: Any  # (N, 1, 4H)
+    gamma_x: Any  # (N, 1, 4H)
+    gamma_h: Any  # (N, 1, 4H)
     gamma_c: Any  # (N, 1, H)
     beta_c: Any  # (N, 1, H)
     W_y: Any  # (N, H, V)
@@ -115,7 +115,7 @@ class Run(NamedTuple):
     hs: list[Tensor]  # (N, B, H)
     cs: list[Tensor]  # (N, B, H)
     statistics: list[Statistics]
-    recurrent: list[Tensor]  # W_h h, (N, B, G H)
+    recurrent: list[Tensor]  # W_h h, (N, B, 4H)
 
 
 def measure(

@@ -77,9 +77,9 @@ class Noise(NamedTuple):
 class Names(NamedTuple):
     """Names of each split, as numbers of letters, padded by zeros."""
 
-    letters: Tensor  # (S, T, B)
-    ends: Tensor  # (S, B)
-    languages: Tensor  # (S, B)
+    letters: Tensor  # (splits, T, B)
+    ends: Tensor  # (splits, B)
+    languages: Tensor  # (splits, B)
 
 
 def measure(
@@ -100,7 +100,7 @@ def measure(
     for kind, grid in GRIDS.items():
         rates = grid if any(grid) else grid[:1]
         checks = teach(seed, kind, rates, parts, H, steps, every, lr)
-        stop = checks[:, 1, 0].argmin(0)  # (rates, S)
+        stop = checks[:, 1, 0].argmin(0)  # (rates, splits)
         at_stop = checks.gather(0, stop.expand(1, 3, 2, *stop.shape))[0]
         for name, values in {
             "train_loss": checks[-1, 0, 0],
@@ -179,7 +179,7 @@ def teach(
     every: int,
     lr: float,
 ) -> Tensor:
-    """Teach a network per rate and split; ``(checks, parts, loss and error, rates, S)``."""
+    """Teach a network per rate and split; ``(checks, parts, loss and error, rates, splits)``."""
     S, V = len(parts[0].ends), len(letters()) + 1
     rate = torch.tensor(rates).repeat_interleave(S)
     params = start(seed, len(rate), V, H, len(LANGUAGES))
