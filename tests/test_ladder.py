@@ -110,3 +110,8 @@ def test_labels_defined_are_the_labels_used(module):
     assert set(labels_used(inspect.getsource(module))) == set(defined)
     others = [equations(m.__doc__) for m in MODULES if m is not module]
     assert not set(defined) & {label for other in others for label, _ in other}
+
+
+def test_the_ladder_names_its_rungs_from_the_bottom_to_the_top():
+    steps = [line.strip("`") for line in ladder.__doc__.splitlines() if line.startswith("``")]
+    assert {m.__name__.split(".")[-1] for m in RUNGS} == {f"{c}_{s}" for c in CELLS for s in steps}
