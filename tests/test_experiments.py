@@ -24,7 +24,7 @@ from rnnlib.experiments import _record, continual_reber, counting, lstm_ablation
 
 each = pytest.mark.parametrize("name", experiments.names())
 # written by `python -m tests.attacks.compare`, `tests.scale.experiment` and `rnnlib.bench`
-OTHERS = {"attacks", "grading_scale", "grading_speed"}
+OTHERS = {"attacks", "grading_scale", "grading_speed", "numpy_speed"}
 RESULTS = sorted({path.stem for path in experiments.RESULTS.glob("*.json")} - OTHERS)
 
 

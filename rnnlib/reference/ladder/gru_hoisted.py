@@ -52,8 +52,8 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
         r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
         n = np.tanh(a_n + r * (u_n + b_n))
         caches.append(Cache(x, State(h), (r, z, n, u_n + b_n)))
-        h = (1 - z) * n + z * h
-        hs[t] = h
+        hs[t] = (1 - z) * n + z * h
+        h = hs[t]
     return hs, State(h), caches
 
 

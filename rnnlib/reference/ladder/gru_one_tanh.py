@@ -79,6 +79,6 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
         n += r * recurrent
         np.tanh(n, out=n)  # (gru-one-tanh-candidate)
         caches.append(Cache(x, State(h), (r, z, n, recurrent)))
-        h = n + z * (h - n)  # (gru-one-tanh-blend)
-        hs[t] = h
+        hs[t] = n + z * (h - n)  # (gru-one-tanh-blend)
+        h = hs[t]
     return hs, State(h), caches

@@ -48,10 +48,9 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
     hs, caches = np.empty((T, B, H), inputs.dtype), []
     for t, x in enumerate(xs):
         a = inputs[t] + state.h @ W_h.T  # (lstm-hoisted-affine)
-        h, c, kept = lstm.gated(a, state.c)
+        hs[t], c, kept = lstm.gated(a, state.c)
         caches.append(Cache(x, state, kept))
-        state = State(h, c)
-        hs[t] = h
+        state = State(hs[t], c)
     return hs, state, caches
 
 

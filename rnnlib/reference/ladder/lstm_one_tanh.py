@@ -79,6 +79,6 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
         c = f * state.c + i * g
         tanh_c = np.tanh(c)
         caches.append(Cache(x, state, (i, f, g, o, tanh_c)))
-        state = State(o * tanh_c, c)
-        hs[t] = state.h
+        hs[t] = o * tanh_c
+        state = State(hs[t], c)
     return hs, state, caches

@@ -1,0 +1,103 @@
+"""The benchmark of the ladder times what computes the same, and says on what."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rnnlib.bench import __main__ as bench
+from rnnlib.bench import ladder
+from rnnlib.reference import gru, lstm
+
+WAYS = ["reference", *ladder.RUNGS, "torch", "no oneDNN", "cell loop", "autograd"]
+TINY = ["numpy", "--sizes", "2,5", "3,4", "--steps", "7", "--repeats", "2"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Do not look for others for long."""
+    monkeypatch.setattr(ladder, "QUIET", 0.01)
+
+
+def test_every_way_takes_as_many_turns_at_every_size(tmp_path, capsys):
+    assert bench.main([*TINY, "--json", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text("utf-8"))
+    assert found["command"].split() == ["python", "-m", "rnnlib.bench", *TINY]
+    assert list(found["measured"]) == list(ladder.CELLS)
+    for name, sizes in found["measured"].items():
+        assert list(sizes) == ["2,5", "3,4"]
+        for size, times in sizes.items():
+            assert list(times) == WAYS
+            assert all(len(of_way) == 2 and min(of_way) > 0 for of_way in times.values())
+            assert set(found["memory"][name][size]) == {"reference", *ladder.RUNGS}
+    assert found["machine"]["torch_threads"] == 1
+    said = capsys.readouterr().out
+    assert all(way in said for way in WAYS)
+    assert found["blas"]["numpy"] in said and found["machine"]["cpu"] in said
+    assert found["noise"] in said
+
+
+def test_a_way_that_computes_something_else_is_not_timed():
+    hs = np.ones((2, 3, 4))
+    ladder.same({"reference": lambda: (hs, hs), "other": lambda: (hs, hs * (1 + 1e-5))})
+    with pytest.raises(ValueError, match=r"other: dxs is off by 0\.01"):
+        ladder.same({"reference": lambda: (hs, hs), "other": lambda: (hs, hs * 1.01)})
+    with pytest.raises(ValueError, match="other: hs is off by nan"):
+        ladder.same({"reference": lambda: (hs, hs), "other": lambda: (hs * np.nan, hs)})
+
+
+def test_ways_take_turns_in_both_orders():
+    calls = []
+    ways = {name: lambda name=name: calls.append(name) for name in "abc"}
+    times = ladder.turns(ways, 3)
+    assert "".join(calls) == "abccbaabc"
+    assert [len(of_way) for of_way in times.values()] == [3, 3, 3]
+
+
+def test_the_peak_of_memory_counts_what_numpy_holds_at_once():
+    def twice():
+        np.zeros(100_000).sum()
+        return np.ones(100_000)  # after the first is gone
+
+    assert 800_000 <= ladder.peak(twice) < 900_000
+
+
+@pytest.mark.parametrize(("cell", "n"), [(lstm, 7), (gru, 5)], ids=["lstm", "gru"])
+def test_what_must_be_kept_is_the_state_and_the_gates_of_every_step(cell, n):
+    T, B, H = 6, 3, 4
+    given = ladder.example(cell, T, B, H)
+    gradients = sum(a.size for a in given.params) + T * B * H + len(given.state) * B * H
+    assert ladder.kept(cell, given) == 4 * (n * T * B * H + gradients)
+
+
+@pytest.mark.parametrize("name", ladder.CELLS)
+def test_a_rung_holds_less_than_one_and_a_half_times_what_must_be_kept(name):
+    given = ladder.example(ladder.CELLS[name], 100, 32, 64)
+    must = ladder.kept(ladder.CELLS[name], given)
+    for rung in ladder.RUNGS:
+        way = ladder.numpy_way(ladder.rung_of(name, rung), given)
+        assert ladder.peak(way) < 1.5 * must, rung
+
+
+def test_without_autograd_its_line_says_so(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "autograd", None)
+    monkeypatch.setitem(sys.modules, "autograd.numpy", None)
+    absent = {}
+    assert ladder.autograd_way("lstm", ladder.example(lstm, 2, 1, 3), absent) == {}
+    assert "autograd" in absent["autograd"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
+        (["--steps", "0"], "--steps: got 0, expected at least 1"),
+        (["--sizes", "32x64"], "--sizes: got '32x64', expected two positive integers B,H"),
+        (["--sizes", "0,64"], "--sizes: got '0,64', expected two positive integers B,H"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(options, says, capsys):
+    assert bench.main(["numpy", *options]) == 2
+    assert says in capsys.readouterr().err
