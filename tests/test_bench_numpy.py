@@ -1,4 +1,4 @@
-"""The benchmark of the ladder times what computes the same, and says on what."""
+"""The benchmarks of ladder and layers time what computes the same, and say on what."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnlib.bench import __main__ as bench
-from rnnlib.bench import ladder
+from rnnlib.bench import ladder, layers
 from rnnlib.reference import gru, lstm
 
 WAYS = ["reference", *ladder.RUNGS, "torch", "no oneDNN", "cell loop", "autograd"]
@@ -35,6 +35,25 @@ def test_every_way_takes_as_many_turns_at_every_size(tmp_path, capsys):
     assert all(way in said for way in WAYS)
     assert found["blas"]["numpy"] in said and found["machine"]["cpu"] in said
     assert found["noise"] in said
+
+
+def test_every_layer_is_timed_with_its_peer(tmp_path, capsys):
+    options = ["layers", *TINY[1:]]
+    assert bench.main([*options, "--json", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text("utf-8"))
+    assert found["command"].split() == ["python", "-m", "rnnlib.bench", *options]
+    said = capsys.readouterr().out
+    for name, sizes in found["measured"].items():
+        assert name in said
+        assert list(sizes) == ["2,5", "3,4"]
+        for times in sizes.values():
+            assert {way: len(of_way) for way, of_way in times.items()} == {"rnnlib": 2, "peer": 2}
+
+
+def test_a_peer_that_computes_something_else_is_not_timed(monkeypatch):
+    monkeypatch.setattr(layers, "zoneout", lambda t, cell, new, old: new)
+    with pytest.raises(ValueError, match="rnnlib: hs is off by"):
+        layers.pairs(5, 2, 3)
 
 
 def test_a_way_that_computes_something_else_is_not_timed():

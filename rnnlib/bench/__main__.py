@@ -8,7 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-MODULES = {"grading": "grading", "numpy": "ladder"}  # a module may not be called numpy
+MODULES = {
+    "grading": "grading",
+    "layers": "layers",
+    "numpy": "ladder",
+}  # a module may not be called numpy
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -83,14 +83,11 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
     ValueError
         If an option makes no sense, torch is missing, or a way gives other numbers.
     """
-    for option in ("steps", "repeats"):
-        if getattr(args, option) < 1:
-            raise ValueError(f"--{option}: got {getattr(args, option)}, expected at least 1")
-    sizes, start, busy = [_size(text) for text in args.sizes], time.monotonic(), []
+    sizes, start, busy = chosen(args), time.monotonic(), []
     measured: dict[str, dict[str, dict[str, list[float]]]] = {name: {} for name in CELLS}
     memory: dict[str, dict[str, dict[str, float]]] = {name: {} for name in CELLS}
     absent: dict[str, str] = {}
-    torch = _torch()
+    torch = torch_with_one_thread()
     for name, cell in CELLS.items():
         for B, H in sizes:
             given = example(cell, args.steps, B, H)
@@ -103,12 +100,12 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
             must = kept(cell, given)
             memory[name][f"{B},{H}"] = {w: round(peak(ways[w]) / must, 3) for w in ours}
             log(f"{name} {B},{H}: fast {ratios(measured[name][f'{B},{H}'], 'fast')[1]:.2f}")
-    chosen = f"--sizes {' '.join(args.sizes)} --steps {args.steps} --repeats {args.repeats}"
+    command = f"--sizes {' '.join(args.sizes)} --steps {args.steps} --repeats {args.repeats}"
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     packages = ["numpy", "torch", *(["autograd"] if "autograd" not in absent else [])]
     return {
         "name": "numpy_speed",
-        "command": f"python -m rnnlib.bench numpy {chosen}",
+        "command": f"python -m rnnlib.bench numpy {command}",
         "date": datetime.now(UTC).date().isoformat(),
         "settings": {"sizes": [list(size) for size in sizes], "T": args.steps, "dtype": "float32"},
         "versions": machine.versions(*packages),
@@ -125,19 +122,11 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
 
 def say(found: dict[str, Any]) -> str:
     """Tables of what was measured, and on what."""
-    from rich.console import Console
-    from rich.table import Table
-
-    text = io.StringIO()
-    console = Console(file=text, width=34 + 24 * len(found["settings"]["sizes"]))
+    tables = []
     for name, sizes in found["measured"].items():
-        table = Table(title=f"{name}, T = {found['settings']['T']}, D = H", show_lines=True)
-        table.add_column("B,H")
-        for size in sizes:
-            table.add_column(size, justify="right")
-        for way in next(iter(sizes.values())):
-            table.add_row(way, *[_entry(found, name, size, way) for size in sizes])
-        console.print(table)
+        ways = next(iter(sizes.values()))
+        rows = {way: [_entry(found, name, size, way) for size in sizes] for way in ways}
+        tables.append(table(f"{name}, T = {found['settings']['T']}, D = H", list(sizes), rows))
     computer, versions = found["machine"], found["versions"]
     lines = [
         "Milliseconds of processor time, forward and backward; × is times that of torch.nn, with",
@@ -149,18 +138,35 @@ def say(found: dict[str, Any]) -> str:
         *(f"{way} does not run: {why}" for way, why in found["absent"].items()),
         found["noise"],
     ]
-    return text.getvalue() + "\n".join(filter(None, lines))
+    return "".join(tables) + "\n".join(filter(None, lines))
 
 
-def ratios(times: dict[str, list[float]], way: str) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile of a way's time over torch's, turn by turn.
+def table(title: str, sizes: Sequence[str], rows: dict[str, list[str]]) -> str:
+    """A table with a column for each size, as text."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn, text = Table(title=title, show_lines=True), io.StringIO()
+    drawn.add_column("B,H")
+    for size in sizes:
+        drawn.add_column(size, justify="right")
+    for name, entries in rows.items():
+        drawn.add_row(name, *entries)
+    Console(file=text, width=34 + 28 * len(sizes)).print(drawn)
+    return text.getvalue()
+
+
+def ratios(
+    times: dict[str, list[float]], way: str, yardstick: str = "torch"
+) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of a way's time over another's, turn by turn.
 
     Parameters
     ----------
     times : dict
         For each way, its times.
-    way : str
-        One of them.
+    way, yardstick : str
+        Two of them.
 
     Returns
     -------
@@ -171,7 +177,7 @@ def ratios(times: dict[str, list[float]], way: str) -> tuple[float, float, float
     >>> ratios({"torch": [2.0, 1.0, 4.0], "fast": [2.0, 1.5, 2.0]}, "fast")
     (0.75, 1.0, 1.25)
     """
-    found = [ours / theirs for ours, theirs in zip(times[way], times["torch"], strict=True)]
+    found = [ours / theirs for ours, theirs in zip(times[way], times[yardstick], strict=True)]
     if len(found) == 1:
         return found[0], found[0], found[0]
     low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
@@ -186,6 +192,14 @@ def _entry(found: dict[str, Any], name: str, size: str, way: str) -> str:
     low, middle, high = ratios(times, way)
     lines = [f"{statistics.median(times[way]):.4g} ms", f"× {middle:.2f} ({low:.2f} to {high:.2f})"]
     return "\n".join([*lines, *([f"memory × {memory[way]:.2f}"] if way in memory else [])])
+
+
+def chosen(args: argparse.Namespace) -> list[tuple[int, int]]:
+    """The sizes, if all options make sense."""
+    for option in ("steps", "repeats"):
+        if getattr(args, option) < 1:
+            raise ValueError(f"--{option}: got {getattr(args, option)}, expected at least 1")
+    return [_size(text) for text in args.sizes]
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -228,12 +242,12 @@ def kept(cell: Any, given: Example) -> int:
     return sum({id(a): a.nbytes for a in [*arrays, *leaves(grads)]}.values())
 
 
-def same(ways: dict[str, Way]) -> None:
+def same(ways: dict[str, Way], right: str = "reference") -> None:
     """Refuse ways that do not compute the same; as they run, they are warm."""
-    want = ways["reference"]()
+    wants = ways[right]()
     for name, way in ways.items():
-        for what, got, right in zip(("hs", "dxs"), way(), want, strict=True):
-            off = np.abs(got - right).max() / np.abs(right).max()
+        for what, got, want in zip(("hs", "dxs"), way(), wants, strict=True):
+            off = np.abs(got - want).max() / np.abs(want).max()
             if not off <= AGREE:
                 raise ValueError(f"{name}: {what} is off by {off:.1g}, expected at most {AGREE:g}")
 
@@ -271,7 +285,7 @@ def numpy_way(module: Any, given: Example) -> Way:
     return run
 
 
-def _torch() -> ModuleType:
+def torch_with_one_thread() -> ModuleType:
     """Torch, with one thread."""
     try:
         torch = importlib.import_module("torch")
