@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnlib.bench import __main__ as bench
-from rnnlib.bench import ladder, layers
+from rnnlib.bench import growth, ladder, layers
 from rnnlib.reference import gru, lstm
 
 WAYS = ["reference", *ladder.RUNGS, "torch", "no oneDNN", "cell loop", "autograd"]
@@ -54,6 +54,24 @@ def test_a_peer_that_computes_something_else_is_not_timed(monkeypatch):
     monkeypatch.setattr(layers, "zoneout", lambda t, cell, new, old: new)
     with pytest.raises(ValueError, match="rnnlib: hs is off by"):
         layers.pairs(5, 2, 3)
+
+
+def test_growth_is_measured_for_steps_batch_and_units(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(growth, "BASE", {"T": 3, "B": 2, "H": 4})
+    monkeypatch.setattr(growth, "SWEEP", dict.fromkeys("TBH", (1, 2, 4, 8)))
+    options = ["growth", "--points", "3", "--repeats", "2"]
+    assert bench.main([*options, "--json", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text("utf-8"))
+    assert found["command"].split() == ["python", "-m", "rnnlib.bench", *options]
+    for letters in found["measured"].values():
+        assert list(letters) == ["T", "B", "H"]
+        for ways in letters.values():
+            assert {way: np.shape(times) for way, times in ways.items()} == dict.fromkeys(
+                growth.WAYS, (3, 2)
+            )
+    assert "exponents" in capsys.readouterr().out
+    assert bench.main(["growth", "--points", "2"]) == 2
+    assert "--points: got 2, expected 3 to 5" in capsys.readouterr().err
 
 
 def test_a_way_that_computes_something_else_is_not_timed():

@@ -101,7 +101,6 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
             memory[name][f"{B},{H}"] = {w: round(peak(ways[w]) / must, 3) for w in ours}
             log(f"{name} {B},{H}: fast {ratios(measured[name][f'{B},{H}'], 'fast')[1]:.2f}")
     command = f"--sizes {' '.join(args.sizes)} --steps {args.steps} --repeats {args.repeats}"
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     packages = ["numpy", "torch", *(["autograd"] if "autograd" not in absent else [])]
     return {
         "name": "numpy_speed",
@@ -110,7 +109,7 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
         "settings": {"sizes": [list(size) for size in sizes], "T": args.steps, "dtype": "float32"},
         "versions": machine.versions(*packages),
         "machine": machine.computer() | {"torch_threads": torch.get_num_threads()},
-        "blas": {"numpy": f"{blas['name']} {blas['version']}", "torch": blas_of_torch()},
+        "blas": {"numpy": blas_of_numpy(), "torch": blas_of_torch()},
         "seconds": round(time.monotonic() - start, 1),
         "busy": busy,
         "noise": machine.noise(busy),
@@ -141,13 +140,13 @@ def say(found: dict[str, Any]) -> str:
     return "".join(tables) + "\n".join(filter(None, lines))
 
 
-def table(title: str, sizes: Sequence[str], rows: dict[str, list[str]]) -> str:
+def table(title: str, sizes: Sequence[str], rows: dict[str, list[str]], corner: str = "B,H") -> str:
     """A table with a column for each size, as text."""
     from rich.console import Console
     from rich.table import Table
 
     drawn, text = Table(title=title, show_lines=True), io.StringIO()
-    drawn.add_column("B,H")
+    drawn.add_column(corner)
     for size in sizes:
         drawn.add_column(size, justify="right")
     for name, entries in rows.items():
@@ -293,6 +292,12 @@ def torch_with_one_thread() -> ModuleType:
         raise ValueError("the yardstick is torch: pip install torch") from error
     torch.set_num_threads(1)
     return torch
+
+
+def blas_of_numpy() -> str:
+    """What NumPy multiplies matrices with."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{blas['name']} {blas['version']}"
 
 
 def blas_of_torch() -> str:
