@@ -10,9 +10,10 @@ from helpers import assert_close, equations, example, labels_used
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnnlib import shapes
 from rnnlib.check import random_like
 from rnnlib.reference import bptt, gru, ladder, lstm
-from rnnlib.reference.ladder import chunks, entrance
+from rnnlib.reference.ladder import chunks, entrance, gru_in_place, lstm_in_place
 from rnnlib.reference.ops import leaves, tree_map
 
 MODULES = [
@@ -80,6 +81,14 @@ def test_a_rung_changes_no_argument_and_its_backward_can_be_called_again(rung):
     again = rung.backward(arguments[0], cache, *cotangents)
     assert_close(again, first, rtol=0)
     assert_close((*arguments, *cotangents), before, rtol=0)
+
+
+@pytest.mark.parametrize("rung", [lstm_in_place, gru_in_place], ids=["lstm", "gru"])
+def test_stated_shapes_are_the_shapes(rung):
+    _, *arguments = example(cell_of(rung), 3, 2, 4, 5, seed=2)
+    _, _, cache = rung.forward(*arguments)
+    assert set(shapes.stated(rung.Cache)) == set(rung.Cache._fields)
+    shapes.check_tuple("cache", cache, {"T": 3, "N": 4, "B": 2, "D": 4, "H": 5})
 
 
 @each_rung

@@ -24,10 +24,10 @@ from rnnlib.reference.ops import Array, zeros_like
 
 
 class Cache(NamedTuple):
-    """What the backward needs, for all steps; ``hs`` begins with the first state."""
+    """What the backward needs, for all steps; ``hs`` begins with the first state, N = T + 1."""
 
     xs: Array  # (T, B, D)
-    hs: Array  # (T + 1, B, H)
+    hs: Array  # (N, B, H)
     gates: Array  # (T, 3, H, B), in the order r, z, n
     recurrents: Array  # (T, H, B), u_n + b_n
 

@@ -24,11 +24,11 @@ from rnnlib.reference.ops import Array, zeros_like
 
 
 class Cache(NamedTuple):
-    """What the backward needs, for all steps; ``hs`` and ``cs`` begin with the first state."""
+    """What the backward needs, for all steps; ``hs`` and ``cs`` begin with the first state, N = T + 1."""
 
     xs: Array  # (T, B, D)
-    hs: Array  # (T + 1, B, H)
-    cs: Array  # (T + 1, H, B)
+    hs: Array  # (N, B, H)
+    cs: Array  # (N, H, B)
     gates: Array  # (T, 4, H, B), in the order i, f, g, o
     tanh_cs: Array  # (T, H, B)
 
