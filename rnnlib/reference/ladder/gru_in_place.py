@@ -24,7 +24,7 @@ from rnnlib.reference.ops import Array, zeros_like
 
 
 class Cache(NamedTuple):
-    """What the backward needs, for all steps; ``hs`` begins with the first state, N = T + 1."""
+    """What the backward needs; ``hs`` begins with the first state, so that N = T + 1."""
 
     xs: Array  # (T, B, D)
     hs: Array  # (N, B, H)
