@@ -28,7 +28,7 @@ from rnnlib.reference.ops import Array, zeros_like
 __all__ = ["Cache", "backward", "forward"]
 
 
-def local(cache: Cache, start: int, stop: int, p: Array, q: Array) -> None:
+def _local(cache: Cache, start: int, stop: int, p: Array, q: Array) -> None:
     """Write what the loop multiplies with.
 
     Parameters
@@ -87,7 +87,7 @@ def backward(
     way, gathered = np.empty((H, B), dtype), np.empty((4 * H, longest, B), dtype)
     for start, stop in chunks.backward(T):
         k, n = stop - start, (stop - start) * B
-        local(cache, start, stop, ps[:k], qs[:k])
+        _local(cache, start, stop, ps[:k], qs[:k])
         for t in reversed(range(start, stop)):
             p, da = ps[t - start], qs[t - start]
             dh += dhs[t].T
