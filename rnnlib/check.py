@@ -68,6 +68,41 @@ def directional_derivative(f: Callable[..., Any], args: Any, v: Any) -> float:
     return float(np.imag(value) / STEP)  # (complex-step)
 
 
+def gradient(f: Callable[..., Any], args: tuple[Array, ...]) -> tuple[Array, ...]:
+    """All derivatives of ``f(*args)``, one complex step for each: exact to rounding, and slow.
+
+    Parameters
+    ----------
+    f : callable
+        As for :func:`directional_derivative`, but of arrays.
+    args : tuple of Array
+        Where to differentiate.
+
+    Returns
+    -------
+    tuple of Array
+        The derivative by every entry, of the shapes of ``args``.
+
+    Raises
+    ------
+    ValueError
+        If ``f`` gives anything but one complex number for complex arguments.
+
+    Examples
+    --------
+    >>> [slope] = gradient(lambda x: (x**2).sum(), (np.array([1.0, 2.0]),))
+    >>> slope
+    array([2., 4.])
+    """
+    found = tuple(np.zeros(a.shape) for a in args)
+    for k, a in enumerate(args):
+        for at in np.ndindex(a.shape):
+            v = tuple(np.zeros(b.shape) for b in args)
+            v[k][at] = 1
+            found[k][at] = directional_derivative(f, args, v)
+    return found
+
+
 def gradient_error(
     f: Callable[..., Any], args: Any, grads: Any, rng: np.random.Generator, atol: float = 0.0
 ) -> float:

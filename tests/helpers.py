@@ -31,6 +31,10 @@ from rnnlib.reference import (
     mgu,
     min_gru,
     min_lstm,
+    mlstm,
+    rwkv,
+    selective,
+    slstm,
 )
 from rnnlib.reference.ops import leaves, tree_map
 
@@ -57,6 +61,10 @@ CELLS = [
     min_gru,
     min_lstm,
     lru,
+    selective.Selective(N=3),
+    slstm,
+    mlstm,
+    rwkv,
 ]
 
 

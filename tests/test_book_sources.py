@@ -241,6 +241,16 @@ def citations_are_in_the_bibliography(pages):
                     yield f"{page.name}: {key.strip()} is not in references.bib"
 
 
+def references_have_words(pages):
+    """A reference without words of its own takes them from a heading or from a figure."""
+    bare = re.compile(r"^\(([\w-]+)\)=\n+(?![#`:(\n])", re.MULTILINE)
+    wordless = {match[1] for page in pages for match in bare.finditer(page.text)}
+    for page in pages:
+        for line, role in page.search(r"\{ref\}`[^`<]+`", page.markdown):
+            if role[6:-1] in wordless:
+                yield f"{page.name}:{line}: {role} has no words"
+
+
 def letters_of_shapes_are_explained(pages):
     """The letters in the library's shape comments stand in a table *symbol, meaning, in code*."""
     rows = [row for page in pages for table in page.tables for row in table]
@@ -256,6 +266,7 @@ ALL_PAGES = [
     included_equations_are_displayed,
     labelled_equations_are_coded,
     citations_are_in_the_bibliography,
+    references_have_words,
     letters_of_shapes_are_explained,
 ]
 
@@ -556,6 +567,7 @@ ELMAN = "\n".join(f"$$ x $$ ({x})" for x in ("elman-da", "elman-dparams", "elman
         (labelled_equations_are_coded, "# (by-hand)", "# by hand"),
         (labelled_equations_are_coded, "$$ x $$ (elman-da)", "$$ x $$ (elman-d)"),
         (citations_are_in_the_bibliography, "In 1990", "{cite:t}`elman1990finding, nobody1899`"),
+        (references_have_words, "(ch-one)=\n#", "{ref}`ch-one`\n\n(ch-one)=\nOne\n\n#"),
         (letters_of_shapes_are_explained, "`V`", "`W`"),
     ],
 )

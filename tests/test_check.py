@@ -10,6 +10,7 @@ from rnnlib.check import (
     Fault,
     directional_derivative,
     dot,
+    gradient,
     gradient_error,
     localise,
     random_like,
@@ -51,6 +52,14 @@ def test_the_directional_derivative_is_exact(shape, seed):
     got = directional_derivative(lambda a, b: (np.exp(a) * np.sin(b)).sum(), (a, b), (v, w))
     terms = np.exp(a) * np.sin(b) * v, np.exp(a) * np.cos(b) * w
     assert abs(got - dot(terms, (np.ones(shape),) * 2)) <= 1e-15 * sum(abs(t).sum() for t in terms)
+
+
+def test_the_gradient_holds_every_derivative():
+    rng = np.random.default_rng(0)
+    p, q = rng.normal(size=(2, 3)), rng.normal(size=3)
+    dp, dq = gradient(lambda p, q: np.sin(p @ q).sum(), (p, q))
+    np.testing.assert_allclose(dp, np.outer(np.cos(p @ q), q), rtol=1e-12)
+    np.testing.assert_allclose(dq, np.cos(p @ q) @ p, rtol=1e-12)
 
 
 @for_any_size

@@ -24,7 +24,16 @@ from rnnlib.experiments import _record, continual_reber, counting, lstm_ablation
 
 each = pytest.mark.parametrize("name", experiments.names())
 # written by `python -m tests.attacks.compare`, `tests.scale.experiment` and `rnnlib.bench`
-OTHERS = {"attacks", "grading_scale", "grading_speed", "numpy_speed"}
+OTHERS = {
+    "attacks",
+    "context_speed",
+    "grading_scale",
+    "grading_speed",
+    "growth_speed",
+    "layers_speed",
+    "numpy_speed",
+    "scans_speed",
+}
 RESULTS = sorted({path.stem for path in experiments.RESULTS.glob("*.json")} - OTHERS)
 
 
@@ -84,7 +93,8 @@ def test_every_result_is_that_of_an_experiment_and_says_how_it_was_made(name):
     assert seeds == list(range(len(seeds)))
     assert len(seeds) >= 3
     assert {"python", "numpy"} <= fields["versions"].keys()
-    assert ("torch" in fields["versions"]) == bool(imports(name) & {"_networks", "_dates", "torch"})
+    with_torch = {"_networks", "_dates", "_series", "torch"}
+    assert ("torch" in fields["versions"]) == bool(imports(name) & with_torch)
     assert fields["machine"].keys() == {"cpu", "cores", "threads", "system"}
     assert fields["machine"]["threads"] == 1
     assert fields["seconds"] > 0

@@ -45,10 +45,11 @@ def test_what_is_said_of_scale_is_what_was_measured() -> None:
     assert experiment.sentences(json.loads(experiment.RESULTS.read_text("utf-8"))) in PAGE
 
 
-def test_every_assignment_stands_in_the_plan() -> None:
-    plan = PAGE[PAGE.index("## Twelve weeks") :]
-    named = set(re.findall(r"`(\d\d-\w+)`", plan))
-    assert named == {path.name for path in Path(ROOT, "exercises").iterdir() if path.is_dir()}
+def test_the_plan_has_every_assignment_once_and_in_order() -> None:
+    _, plan, _ = PAGE.split("```{weeks}\n")
+    named = [line.rpartition(" | ")[2] for line in plan.partition("\n```")[0].splitlines()]
+    folders = (path for path in Path(ROOT, "exercises").iterdir() if path.is_dir())
+    assert named == sorted(path.name for path in folders)
 
 
 def test_the_sample_of_doctor_is_what_doctor_says() -> None:

@@ -26,6 +26,7 @@ from rnnlib.reference import (
     parallel,
     residual,
     scan,
+    selective,
     stack,
     truncated,
 )
@@ -125,6 +126,27 @@ LRU_AT_ONCE = [
     ("unflatten(d, T)[0]", "unflatten(d, T)[-1]"),
     ("return dparams, unflatten(dx, T)", "return dparams, unflatten(dx, T)[::-1]"),
 ]
+SELECTIVE = [
+    ("dstate.s + _readout_backward(cache.c, dstate.h)", "dstate.s"),
+    ("_pair(dh, s), _pair(p, ds)", "_pair(dh, prev.s), _pair(p, ds)"),
+    ("_pair(p, ds)", "_pair(v, ds)"),
+    ("w = ds * factor * prev.s", "w = ds * factor * s"),
+    ("w = ds * factor * prev.s", "w = ds * prev.s"),
+    ("-(delta[..., None] * rate * w).sum(0)", "-(rate * w).sum(0)"),
+    ("v * dp - (rate * w)", "v * dp + (rate * w)"),
+    ("v * dp - (rate * w)", "-(rate * w)"),
+    ("ddelta * -np.expm1(-delta)", "ddelta"),
+    ("delta * dp + params.d * dh", "delta * dp"),
+    (" + da @ params.W_dt  #", "  #"),
+    ("factor * ds)  # (selective-dstate)", "ds)"),
+]
+SELECTIVE_AT_ONCE = [
+    ("dhs[-1:] + dstate.h", "dhs[-1:]"),
+    ("direct[-1] += dstate.s", "direct[-1] += 0"),
+    ("ds = deltas.reshape", "ds = direct.reshape"),
+    ("unflatten(g, T)[0]", "unflatten(g, T)[-1]"),
+    ("return dparams, unflatten(dx, T)", "return dparams, unflatten(dx, T)[::-1]"),
+]
 COMPLEX = [
     ("d[-1:] + e])[::-1]", "d[-1:]])[::-1]"),
     ("d[-1:] + e])[::-1]", "d[-1:] + e])"),
@@ -216,6 +238,10 @@ def lru_error(module):
     return cell_error(module, **SIZES, seed=0, bptt=at_once(module))
 
 
+SELECTIVELY = types.SimpleNamespace(
+    forward=lambda cell, *args: cell.scan_forward(*args),
+    backward=lambda cell, *args: cell.scan_backward(*args),
+)
 GROUPS = {  # name: module, its mutants, the test that must catch them
     "scan": (scan, SCAN, lambda module: scan_error(module, 5, 3, 4, seed=0)),
     "min-gru": (min_gru, MIN_GRU, lambda module: cell_error(module, **SIZES, seed=0)),
@@ -230,6 +256,14 @@ GROUPS = {  # name: module, its mutants, the test that must catch them
     ),
     "lru": (lru, LRU, lambda module: cell_error(module, **SIZES, seed=0)),
     "lru-at-once": (lru, LRU_AT_ONCE, lru_error),
+    "selective": (
+        *(selective, SELECTIVE),
+        lambda module: cell_error(module.Selective(3), **SIZES, seed=0),
+    ),
+    "selective-at-once": (
+        *(selective, SELECTIVE_AT_ONCE),
+        lambda module: cell_error(module.Selective(3), **SIZES, seed=0, bptt=SELECTIVELY),
+    ),
     "truncated": (
         *(truncated, TRUNCATED),
         lambda module: truncated_error(module, lstm, **SIZES, K=2, seed=0),

@@ -152,8 +152,8 @@ def test_reverse(size):
     np.testing.assert_array_equal(whole, bidirectional.reverse(xs, np.full(B, T)))
 
 
-@pytest.mark.parametrize("name", ["sequential", "hillis_steele", "work_efficient"])
-@pytest.mark.parametrize("T", [1, 2, 3, 7, 16])
+@pytest.mark.parametrize("name", ["sequential", "hillis_steele", "work_efficient", "chunked"])
+@pytest.mark.parametrize("T", [1, 2, 3, 7, 16, 35])
 def test_scans(name, T):
     rng = np.random.default_rng(T)
     (a, b), h = scan.init(rng, T, 2, 3), rng.normal(size=(2, 3))

@@ -13,7 +13,7 @@ from rnnlib.reference import bptt, log_space, lru, min_gru, min_lstm, parallel, 
 from rnnlib.reference.ops import add, leaves, tree_map
 
 MIN = [min_gru, min_lstm]
-SCANS = [scan.sequential, scan.hillis_steele, scan.work_efficient]
+SCANS = [scan.sequential, scan.hillis_steele, scan.work_efficient, scan.chunked]
 SIZES = st.tuples(st.integers(1, 12), *[st.integers(1, 4)] * 3)  # T, B, D, H
 SEEDS = st.integers(0, 2**16)
 

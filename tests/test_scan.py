@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from rnnlib.check import gradient_error
 from rnnlib.reference import scan
 
-SCANS = [scan.sequential, scan.hillis_steele, scan.work_efficient]
+
+def in_threes(compose, steps):
+    """The scan in chunks, of a size that short sequences exceed."""
+    return scan.chunked(compose, steps, 3)
+
+
+SCANS = [scan.sequential, scan.hillis_steele, scan.work_efficient, scan.chunked, in_threes]
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 3), st.integers(1, 3))  # T, B, H
 SEEDS = st.integers(0, 2**16)
 
@@ -118,6 +124,11 @@ def test_work_and_rounds_are_as_stated(T):
     compositions, rounds = count(scan.work_efficient, T)
     assert compositions <= max(2 * T - 2 - log, 0) < 2 * T
     assert rounds <= max(2 * log - 1, 0)
+    for K in (1, 2, 3, 16, 2000):
+        chunks, full = ceil(T / K), T // K
+        compositions, rounds = count(lambda *given, K=K: scan.chunked(*given, K), T)
+        assert compositions <= 2 * T - chunks + full - min(K, T) < 2 * T
+        assert rounds <= 2 * (K - 1) + 2 * ceil(log2(max(full, 1)))
 
 
 @for_every_scan
@@ -175,5 +186,7 @@ def test_what_is_no_recurrence_is_refused():
         with pytest.raises(ValueError) as error:
             function(*args)
         assert str(error.value).startswith(message)
+    with pytest.raises(ValueError, match="K: got 0, expected at least 1"):
+        scan.chunked(scan.compose, scan.Affine(a, b), 0)
     with pytest.raises(ValueError, match="shorter"):
         scan.loop(a, b[1:], h)

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MODULES = {  # no module may be called numpy
+    "context": "context",
+    "gpu": "gpu",
     "grading": "grading",
     "growth": "growth",
     "layers": "layers",
     "numpy": "ladder",
+    "scans": "scans",
+    "training": "training",
 }
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

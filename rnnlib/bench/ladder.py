@@ -3,7 +3,7 @@
 ::
 
     reference      rnnlib.reference.bptt with the cell
-    hoisted, ...   the rungs of rnnlib.reference.ladder, from the bottom to the top, fast
+    gathered, ...  the rungs of rnnlib.reference.ladder, from the bottom to the top, fast
     torch          torch.nn.LSTM and torch.nn.GRU as they come, the yardstick
     no oneDNN      the same with torch.backends.mkldnn switched off
     cell loop      torch.nn.LSTMCell and torch.nn.GRUCell in a loop of Python
@@ -15,7 +15,8 @@ order. What is measured is processor time, so that a neighbour who takes the pro
 less; one who empties its cache still counts. A ratio is that of two times of the same turn.
 
 Memory is the most that NumPy held at once beyond its arguments, over the state that the
-reference's caches keep and the gradients that must be handed back.
+reference's caches keep and the gradients that must be handed back. With one example the headers
+of the many small arrays that the lower rungs keep count as well.
 """
 
 import argparse
@@ -38,8 +39,11 @@ from rnnlib.reference import bptt, gru, lstm
 from rnnlib.reference.ops import Array, leaves, tree_map
 
 CELLS: dict[str, ModuleType] = {"lstm": lstm, "gru": gru}
-RUNGS = ("hoisted", "one_tanh", "gathered", "in_place", "fast")
+RUNGS = ("gathered", "hoisted", "one_tanh", "in_place", "fast")
 SIZES = ("1,128", "32,64", "32,128", "64,256", "32,512")
+DEAD = {  # peers that cannot run where this package can
+    "numpy-ml": "0.1.2, the last release, imports collections.Hashable, gone since Python 3.10",
+}
 QUIET = 0.5  # seconds to look for others before each size
 AGREE = 1e-3  # what rounding of float32 may part, relative to the largest number
 
@@ -86,7 +90,7 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
     sizes, start, busy = chosen(args), time.monotonic(), []
     measured: dict[str, dict[str, dict[str, list[float]]]] = {name: {} for name in CELLS}
     memory: dict[str, dict[str, dict[str, float]]] = {name: {} for name in CELLS}
-    absent: dict[str, str] = {}
+    absent = dict(DEAD)
     torch = torch_with_one_thread()
     for name, cell in CELLS.items():
         for B, H in sizes:
@@ -212,14 +216,16 @@ def _size(text: str) -> tuple[int, int]:
 # ---------------------------------------------------------------- what is measured
 
 
-def turns(ways: dict[str, Way], repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of processor time of each way, in every turn."""
+def turns(ways: dict[str, Way], repeats: int, seconds: float = 0.0) -> dict[str, list[float]]:
+    """Milliseconds of processor time of each way, in every turn; more turns until these seconds."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats):
+    turn, end = 0, time.process_time() + seconds
+    while turn < repeats or time.process_time() < end:
         for name in list(ways) if turn % 2 == 0 else list(ways)[::-1]:
             start = time.process_time_ns()
             ways[name]()
             times[name].append(round((time.process_time_ns() - start) / 1e6, 4))
+        turn += 1
     return times
 
 

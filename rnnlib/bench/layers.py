@@ -24,6 +24,7 @@ from rnnlib import machine
 from rnnlib.bench import ladder
 
 RATE = 0.1  # of zoneout
+SECONDS = 2.0  # of turns for each pair at least, so that short ones have many
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def measure(args: argparse.Namespace, log: Callable[[str], None]) -> dict[str, A
     for B, H in sizes:
         busy.append(machine.busy(ladder.QUIET))
         for name, ways in pairs(args.steps, B, H).items():
-            found = ladder.turns(ways, args.repeats)
+            found = ladder.turns(ways, args.repeats, SECONDS)
             measured.setdefault(name, {})[f"{B},{H}"] = found
             log(f"{name} {B},{H}: {ladder.ratios(found, 'rnnlib', 'peer')[1]:.3f}")
     command = f"--sizes {' '.join(args.sizes)} --steps {args.steps} --repeats {args.repeats}"

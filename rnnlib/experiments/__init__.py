@@ -9,7 +9,8 @@ measured; ``SEEDS``, how many; ``QUICK``, settings that make it short; and
 ``measure(seed, **settings)``, which gives numbers and arrays by name. The command calls it once per
 seed and stacks what it gives.
 What the first seed gives under the name ``arrays``, arrays by name, is kept in
-``book/results/NAME.npz``, such as trained weights; see :mod:`rnnlib.characters`.
+``book/results/NAME.npz``, such as trained weights; see :mod:`rnnlib.characters`. A module with
+``KEEP_ALL = True`` keeps those of every seed, such as ``0.readout.bias``.
 """
 
 import json
@@ -19,7 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from rnnlib.reference.ops import Array
 
-RESULTS = Path(__file__).parents[2] / "book" / "results"
+_PACKAGE = Path(__file__).parents[1]
+
+#: Where the results are: with the book in the repository, in the package where that is installed.
+RESULTS = _PACKAGE.parent / "book" / "results"
+if not RESULTS.is_dir():
+    RESULTS = _PACKAGE / "results"
 
 
 class Result(NamedTuple):

@@ -16,6 +16,7 @@ from rnnlib.experiments import Result
 
 PACKAGE = Path(__file__).parent
 DIGITS = 6  # significant ones that are kept of a number
+PACKAGES = ("numpy", "scipy", "torch", "gymnasium")  # whose versions are noted, if they compute
 
 
 def question(name: str) -> str:
@@ -33,18 +34,24 @@ def run(
 ) -> Result:
     """Make an experiment, once per seed; other settings than its own are for tests.
 
-    What the first seed gives under the name ``arrays`` is written to ``NAME.npz`` in ``out``.
+    What the first seed gives under the name ``arrays`` is written to ``NAME.npz`` in ``out``; of a
+    module with ``KEEP_ALL`` what each gives, under names that begin with the seed and a full stop.
     """
     module = importlib.import_module(f"rnnlib.experiments.{name}")
     count = module.SEEDS if seeds is None else seeds
-    start, rows = time.perf_counter(), []
+    start, rows, kept = time.perf_counter(), [], dict[str, Any]()
+    keep_all = getattr(module, "KEEP_ALL", False)
     for seed in range(count):
         before = time.perf_counter()
         rows.append(module.measure(seed, **settings))
-        arrays = rows[-1].pop("arrays", None)
-        if arrays and out and seed == 0:
+        arrays = rows[-1].pop("arrays", {})
+        if keep_all:
+            kept |= {f"{seed}.{key}": array for key, array in arrays.items()}
+        elif seed == 0:
+            kept = arrays
+        if kept and out:
             out.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(out / f"{name}.npz", **arrays)
+            np.savez_compressed(out / f"{name}.npz", **kept)
         if log:
             print(f"{name}: seed {seed}, {time.perf_counter() - before:.0f} s", file=log)
     return Result(
@@ -87,4 +94,4 @@ def _settings(measure: Any) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     """Versions of what computes."""
-    return machine.versions(*(name for name in ("numpy", "scipy", "torch") if name in sys.modules))
+    return machine.versions(*(name for name in PACKAGES if name in sys.modules))

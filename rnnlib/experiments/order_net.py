@@ -11,20 +11,19 @@ it stands in the instructor's notebook (``solved``), with the gradient cut (``cu
 forget biases of 0 (``shut``).
 """
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rnnlib import tasks
+from rnnlib.experiments._solution import solution
 from rnnlib.reference import bptt, linear, lstm
 from rnnlib.reference.ops import Array
 
 SEEDS = 20
 QUICK = {"steps": 2, "held_out": 20}
-NOTEBOOK = Path(__file__).parents[2] / "solutions" / "04-lstm" / "04-lstm.ipynb"
+ASSIGNMENT = "04-lstm"
 CELLS = (
     "scaled_lstm_step",
     "scaled_lstm_step_backward",
@@ -39,21 +38,11 @@ def measure(
     seed: int, *, steps: int = 500, held_out: int = 2000, window: int = 10
 ) -> dict[str, Any]:
     """Measure once, see the module."""
-    solved, cut, shut = (solution(steps) for _ in range(3))
+    solved, cut, shut = (solution(ASSIGNMENT, CELLS, {LOOP: f"range({steps})"}) for _ in range(3))
     cut_after(window, cut)
     shut["forget_bias"] = lambda b, steps, share: b
     kinds = {"solved": solved, "cut": cut, "shut": shut}
     return {name: right(cells["order_net"](seed), seed, held_out) for name, cells in kinds.items()}
-
-
-def solution(steps: int) -> dict[str, Any]:
-    """What the instructor's notebook defines."""
-    cells = {cell["id"]: cell for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]}
-    text = "\n\n".join("".join(cells[name]["source"]) for name in CELLS)
-    assert text.count(LOOP) == 1
-    namespace: dict[str, Any] = {"np": np}
-    exec(text.replace(LOOP, f"range({steps})"), namespace)
-    return namespace
 
 
 def cut_after(window: int, cells: dict[str, Any]) -> None:

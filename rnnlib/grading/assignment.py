@@ -44,15 +44,22 @@ def read(name: str, solutions: Path, releases: Path) -> Assignment:
     Raises
     ------
     ValueError
-        If a file is missing, or the table and the release do not ask for the same cells.
+        If there is no such assignment, a file is missing, or the table and the release do not ask
+        for the same cells.
     """
     path = releases / name / f"{name}.ipynb"
+    table = solutions / name / "checks.py"
     if not path.is_file():
+        known = sorted(found.parent.name for found in solutions.glob("*/checks.py"))
+        if name not in known:
+            raise ValueError(
+                f"name: got {name!r}, expected one of {', '.join(known) or 'no assignments'}; "
+                "judge takes the notebook's name, unless --assignment says another"
+            )
         raise ValueError(
             f"name: got {name!r}, expected an assignment whose release is at {path}; "
             f"run: nbgrader generate_assignment {name}"
         )
-    table = solutions / name / "checks.py"
     return _read(path, table.parent, path.read_bytes(), table.is_file() and table.read_bytes())
 
 

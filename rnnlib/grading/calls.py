@@ -54,7 +54,8 @@ class Draw:
         remark = self.part.remark
         if remark is None:
             return ""
-        said = guarded(lambda: remark(self.got.result, np.random.default_rng(self.seed)))
+        given = deepcopy(self.args) if self.part.measure else np.random.default_rng(self.seed)
+        said = guarded(lambda: remark(self.got.result, given))
         return "" if isinstance(said, Unobservable) else str(said)
 
 

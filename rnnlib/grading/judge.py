@@ -182,7 +182,7 @@ def decide(graded: Graded, draws: list[Draw], hint: str) -> Verdict:
         return Verdict(part.cell, graded.name, part.points, part.points, draws=len(draws))
     draw, problem, says = wrong[0]
     if problem == "differs" and (remark := draw.remark):
-        says += f": {remark}"
+        says = f"its result is not right: {remark}" if part.measure else f"{says}: {remark}"
     if draw.args and problem in ("differs", "not finite", "form", "raises"):
         says += f"; the arguments were {shapes(graded, draw)}"
     return Verdict(

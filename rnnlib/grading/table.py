@@ -7,6 +7,7 @@ that is decided; it decides nothing itself.
 
 import importlib.util
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Function = Callable[..., Any]
+PRIVATE = re.compile(r"\b_[a-z]\w*")
 
 
 class Part(NamedTuple):
@@ -29,8 +31,8 @@ class Part(NamedTuple):
     measure: Callable[[Any, tuple[Any, ...]], Any] | None = None
     # ^ in place of observe, where what a result is worth depends on the arguments: given both
     draws: int = 10  # how often the function is called
-    remark: Callable[[Any, np.random.Generator], str] | None = None
-    # ^ words on a result that differs, with the generator that observe has
+    remark: Callable[[Any, Any], str] | None = None
+    # ^ words on a result that differs, given besides it what observe or measure is given
 
     def seen(self, result: Any, args: tuple[Any, ...], rng: np.random.Generator) -> Any:
         """What of a result is compared.
@@ -153,7 +155,8 @@ def source(variant: Function, name: str) -> str:
     Parameters
     ----------
     variant : callable
-        A function of ``checks.py`` that uses nothing but ``np`` and the student's functions.
+        A function of ``checks.py`` that uses nothing but ``np``, the student's functions, and
+        functions of ``checks.py`` whose names begin with ``_``, which come along.
     name : str
         The name that its definition shall have.
 
@@ -162,4 +165,7 @@ def source(variant: Function, name: str) -> str:
     str
         What a student who thinks so could have written in the cell.
     """
-    return dedent(inspect.getsource(variant)).replace(f"def {variant.__name__}(", f"def {name}(", 1)
+    own = dedent(inspect.getsource(variant)).replace(f"def {variant.__name__}(", f"def {name}(", 1)
+    beside = variant.__globals__
+    helpers = [beside[word] for word in dict.fromkeys(PRIVATE.findall(own)) if word in beside]
+    return "\n\n".join([*map(inspect.getsource, helpers), own])

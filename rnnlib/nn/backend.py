@@ -9,6 +9,10 @@ The others compute the same for the layers that they can do:
     would have to be on the CPU. The last memory ``c`` of an LSTM, which torch gives for the last
     step alone, is carried there by one more input, ``1`` past the end, with large weights to the
     gates: ``σ(-K) = 0`` lets nothing in and ``σ(K) = 1`` forgets nothing, exactly.
+``kernel``
+    Our own, of :mod:`rnnlib.nn.kernels`, for the cells that torch has and the LSTMs with layer norm
+    or peepholes, with every option. On a CPU it is a loop with a backward of its own. To
+    ``torch.compile`` it is one operator; differentiated twice, it runs the loop.
 ``loop``
     The cell, step by step: all options, twice differentiable, compiles.
 
@@ -21,16 +25,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 
-from rnnlib.nn import bptt, elman, gru, lstm, lstm_projected, packed, ragged, reset, zoneout
+from rnnlib.nn import (
+    bptt,
+    elman,
+    gru,
+    kernels,
+    lstm,
+    lstm_projected,
+    packed,
+    ragged,
+    reset,
+    zoneout,
+)
 from rnnlib.nn.bptt import Cell
 from rnnlib.nn.dropout import Dropout
 from rnnlib.nn.elman_activation import RELU, TANH, Elman
+from rnnlib.nn.kernels import cells, launch
 from rnnlib.nn.lstm_projected import ProjectedLSTM
 from rnnlib.nn.reset import Reset
 from rnnlib.nn.zoneout import Zoneout
 
-BACKENDS = ("auto", "torch", "loop")
+BACKENDS = ("auto", "torch", "kernel", "loop")
 CERTAIN = 1e4  # a preactivation whose σ is 1, and at the negative 0, in every dtype
 
 
@@ -93,21 +111,40 @@ def run(
     ValueError
         If the backend cannot run the layer.
     """
-    if choose(backend, layer, resets) == "torch":
+    chosen = choose(backend, layer, xs, resets)
+    if chosen == "torch":
         return fused(layer, xs, state, lengths)
+    if chosen == "kernel":
+        more = layer.keep, layer.mask, lengths, resets
+        return kernels.forward(layer.cell, layer.params, xs, state, *more)
     return loop(layer, xs, state, lengths, resets)
 
 
-def choose(backend: str, layer: Layer, resets: Tensor | None) -> str:
+def choose(backend: str, layer: Layer, xs: Tensor, resets: Tensor | None) -> str:
     """The backend to take; ValueError if the one that is asked for cannot run the layer."""
-    can = _operator(layer) is not None and resets is None
-    if backend == "torch" and not can:
+    name = cells.name(layer.cell)
+    can = {"torch": _operator(layer) is not None and resets is None, "kernel": name is not None}
+    if not can.get(backend, True):
         raise ValueError(
-            'backend: got "torch" with an option that its kernels lack, expected "auto" or "loop"'
+            f'backend: got "{backend}" with an option that its kernels lack, '
+            'expected "auto" or "loop"'
         )
-    if backend == "auto":  # torch.compile traces the loop, and not torch's kernels
-        return "torch" if can and not torch.compiler.is_dynamo_compiling() else "loop"
-    return backend
+    if backend != "auto":
+        return backend
+    if torch.compiler.is_exporting() or _transformed(layer, xs):
+        among: tuple[str, ...] = ("torch",)
+    elif torch.compiler.is_dynamo_compiling():  # it does not trace torch's kernels
+        among = ("kernel",)
+    elif xs.is_cuda and can["torch"] and name is not None:
+        among = (fastest(name, xs, layer.params.W_h.shape[1]),)
+    else:
+        among = ("torch", "kernel")
+    return next((one for one in among if can[one]), "loop")
+
+
+def fastest(name: str, xs: Tensor, H: int) -> str:
+    """The backend that was measured as the fastest on this GPU, of a layer that torch can run."""
+    return "torch" if launch.fastest(name, xs, H, ("torch",)) == "torch" else "kernel"
 
 
 def loop(
@@ -142,6 +179,14 @@ def fused(layer: Layer, xs: Tensor, state: Any, lengths: Tensor | None) -> tuple
         )
     ends = (ragged.last(hs, lengths), *(s[0] for s in last[1:]))
     return ragged.pad(hs, lengths), type(state)(*ends)
+
+
+def _transformed(layer: Layer, xs: Tensor) -> bool:
+    """Is this within a transform of ``torch.func``, or forward mode, which kernels do not know?"""
+    if torch.compiler.is_compiling():
+        return False
+    given = xs, *layer.params
+    return forward_ad._current_level >= 0 or any(map(is_functorch_wrapped_tensor, given))
 
 
 def _operator(layer: Layer) -> Any:

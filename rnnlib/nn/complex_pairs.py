@@ -15,6 +15,7 @@ by the scans of :mod:`rnnlib.nn.scan`::
 import torch
 from torch import Tensor
 
+from rnnlib.nn.kernels.scan import recur_pairs
 from rnnlib.nn.scan import Scan
 from rnnlib.reference.ops import tree_map
 
@@ -31,7 +32,7 @@ def compose(p: tuple[Complex, Complex], q: tuple[Complex, Complex]) -> tuple[Com
     return times(q[0], p[0]), tree_map(torch.add, times(q[0], p[1]), q[1])  # (complex-compose)
 
 
-def recur(factor: Complex, u: Complex, s: Complex, scan: Scan) -> Complex:
+def recur(factor: Complex, u: Complex, s: Complex, scan: Scan | None) -> Complex:
     """Run the recurrence.
 
     Parameters
@@ -43,13 +44,16 @@ def recur(factor: Complex, u: Complex, s: Complex, scan: Scan) -> Complex:
     s : Complex
         What comes before the first step, ``(B, H)``.
     scan : callable
-        One of the scans of :mod:`rnnlib.nn.scan`.
+        One of the scans of :mod:`rnnlib.nn.scan`, or None for the operator of
+        :mod:`rnnlib.nn.kernels.scan`.
 
     Returns
     -------
     Complex
         ``s_1 ... s_T``, ``(T, B, H)``.
     """
+    if scan is None:
+        return recur_pairs(factor, u, s)
     factors = tree_map(lambda f: f.expand(len(u[0]), *(1, 1, *f.shape)[-2:]), factor)
     prefixes: tuple[Complex, Complex] = scan(compose, (factors, u))
     return tree_map(torch.add, times(prefixes[0], s), prefixes[1])  # (complex-carry)

@@ -19,7 +19,7 @@ from torch import Tensor
 from rnnlib.nn import gates
 from rnnlib.nn.elman import State
 
-__all__ = ["Params", "State", "from_torch", "step", "zero_state"]
+__all__ = ["Params", "State", "fold", "from_torch", "step", "zero_state"]
 
 
 class Params(NamedTuple):
@@ -53,10 +53,10 @@ def from_torch(module: torch.nn.GRU) -> Params:
         raise ValueError(f"module: got {module}, expected one layer, one direction")
     W_x, W_h, *biases = module.all_weights[0]
     zeros = W_h.new_zeros(len(W_h))
-    return Params(W_x, W_h, *(_fold(*biases) if biases else _fold(zeros, zeros)))
+    return Params(W_x, W_h, *(fold(*biases) if biases else fold(zeros, zeros)))
 
 
-def _fold(b_x: Tensor, b_h: Tensor) -> tuple[Tensor, Tensor]:
+def fold(b_x: Tensor, b_h: Tensor) -> tuple[Tensor, Tensor]:
     """One bias, and that of ``u_n`` apart, of torch's two, ``(3H,)`` each."""
     H = len(b_h) // 3
     kept = torch.cat([b_h[: 2 * H], b_h.new_zeros(H)])

@@ -69,7 +69,7 @@ def scan_forward(
     params: Params,
     xs: Tensor,
     state: State,
-    scan: Scan = work_efficient,
+    scan: Scan | None = work_efficient,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
@@ -84,7 +84,8 @@ def scan_forward(
     state : State
         State before the first input.
     scan : callable
-        One of the scans of :mod:`rnnlib.nn.scan`.
+        One of the scans of :mod:`rnnlib.nn.scan`, or None for the operator of
+        :mod:`rnnlib.nn.kernels.scan`.
     lengths : Tensor of int, optional
         Lengths of the sequences, ``(B,)``, from 1 to T; by default all have T steps.
     resets : Tensor of bool, optional

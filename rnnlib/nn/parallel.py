@@ -5,6 +5,9 @@ With ``a_t`` and ``b_t`` positive and given by the input alone, the scan runs on
 
     log A_t, log B_t = scan of the pairs (log a_t, log b_t)          (parallel-scan)
     h_t = exp(log A_t) ∘ h_0 + exp(log B_t)                          (parallel)
+
+The operator of :mod:`rnnlib.nn.kernels.scan` composes few steps at a time and has no need of the
+logarithms; it is given ``a_t`` and ``b_t`` themselves.
 """
 
 from typing import Protocol, TypeVar
@@ -14,6 +17,7 @@ from torch import Tensor
 
 from rnnlib.nn import entrance, log_space, ragged
 from rnnlib.nn.bptt import Cell, HasHidden
+from rnnlib.nn.kernels.scan import recur
 from rnnlib.nn.scan import Affine, Scan, work_efficient
 
 P = TypeVar("P", contravariant=True)  # the cell's Params
@@ -31,7 +35,7 @@ def forward(
     params: P,
     xs: Tensor,
     state: S,
-    scan: Scan = work_efficient,
+    scan: Scan | None = work_efficient,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, S]:
@@ -48,7 +52,8 @@ def forward(
     state : State
         State before the first input; the last state of a stretch continues it in the next.
     scan : callable
-        One of the scans of :mod:`rnnlib.nn.scan`.
+        One of the scans of :mod:`rnnlib.nn.scan`, or None for the operator of
+        :mod:`rnnlib.nn.kernels.scan`.
     lengths : Tensor of int, optional
         Lengths of the sequences, ``(B,)``, from 1 to T; by default all have T steps.
     resets : Tensor of bool, optional
@@ -70,6 +75,9 @@ def forward(
     logs = cell.coefficients(params, ragged.pad(xs, lengths))
     if resets is not None:
         logs = logs._replace(a=torch.where(resets[..., None], -torch.inf, logs.a))
-    log_A, log_B = scan(log_space.compose, logs)  # (parallel-scan)
-    hs = log_A.exp() * state.h + log_B.exp()  # (parallel)
+    if scan is None:
+        hs = recur(logs.a.exp(), logs.b.exp(), state.h)
+    else:
+        log_A, log_B = scan(log_space.compose, logs)  # (parallel-scan)
+        hs = log_A.exp() * state.h + log_B.exp()  # (parallel)
     return ragged.pad(hs, lengths), state._replace(h=ragged.last(hs, lengths))

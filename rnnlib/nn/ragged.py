@@ -18,8 +18,8 @@ def pad(xs: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def last(xs: Tensor, lengths: Tensor | None) -> Tensor:
-    """The last step of every sequence of ``(T, B, D)``, ``(B, D)``."""
+    """The last step of every sequence of ``(T, B, ...)``, ``(B, ...)``."""
     if lengths is None:
         return xs[-1]
-    index = (lengths.long() - 1)[None, :, None].expand(1, *xs.shape[1:])
+    index = (lengths.long() - 1).view(1, -1, *[1] * (xs.ndim - 2)).expand(1, *xs.shape[1:])
     return xs.gather(0, index)[0]

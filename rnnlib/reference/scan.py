@@ -14,6 +14,13 @@ so all prefixes ``P_t = (A_t, B_t)`` may be computed in any grouping, and ``h_0`
     P_{2i+1} = P_{2i} • p_{2i+1}                                     (scan-down)
     h_t = A_t ∘ h_0 + B_t                                            (scan-carry)
 
+In chunks of K steps, with ``p_{c,k}`` step k of chunk c, all chunks advance together, and what
+came before each of them is put in afterwards::
+
+    P_{c,k} = P_{c,k-1} • p_{c,k},   P_{c,1} = p_{c,1}               (scan-chunk)
+    Q_c = Q_{c-1} • P_{c,K}                                          (scan-chunk-ends)
+    P_{c,k} ← Q_{c-1} • P_{c,k}                                      (scan-chunk-carry)
+
 Its transpose, given ``dh_t`` for all ``t``, is a linear recurrence that runs backward::
 
     δ_t = a_{t+1} ∘ δ_{t+1} + dh_t,   δ_T = dh_T                     (scan-adjoint)
@@ -118,6 +125,43 @@ def work_efficient(compose: Compose, steps: Any) -> Any:
     return tree_map(_interleave, first, even)
 
 
+def chunked(compose: Compose, steps: Any, K: int = 16) -> Any:
+    """All prefixes, in chunks that advance together, with fewer than 2T compositions.
+
+    Parameters
+    ----------
+    compose, steps
+        As for :func:`sequential`.
+    K : int
+        Steps in a chunk; the last one may have fewer.
+
+    Returns
+    -------
+    tree of Array
+        As :func:`sequential` gives them.
+
+    Raises
+    ------
+    ValueError
+        If K is not positive.
+    """
+    if K < 1:
+        raise ValueError(f"K: got {K}, expected at least 1")
+    T = _length(steps)
+    parts = [_part(steps, slice(k, None, K)) for k in range(min(K, T))]  # step k of every chunk
+    for k in range(1, len(parts)):
+        before = _part(parts[k - 1], slice(_length(parts[k])))
+        parts[k] = compose(before, parts[k])  # (scan-chunk)
+    if T > K:
+        ends = work_efficient(compose, parts[-1])  # (scan-chunk-ends)
+        for k in range(K - 1):
+            first, later = _part(parts[k], slice(0, 1)), _part(parts[k], slice(1, None))
+            before = _part(ends, slice(_length(later)))
+            parts[k] = _join(first, compose(before, later))  # (scan-chunk-carry)
+        parts[-1] = ends
+    return tree_map(_interleave, *parts)
+
+
 def loop(a: Array, b: Array, h: Array) -> Array:
     """The recurrence as it is defined; parameters and result are those of :func:`forward`."""
     hs = []
@@ -137,7 +181,7 @@ def forward(a: Array, b: Array, h: Array, scan: Scan = work_efficient) -> Array:
     h : Array
         What comes before the first step, ``(B, H)``.
     scan : callable
-        :func:`sequential`, :func:`hillis_steele` or :func:`work_efficient`.
+        One of the scans above.
 
     Returns
     -------
@@ -230,8 +274,10 @@ def _join(*parts: Any) -> Any:
     return tree_map(lambda *s: np.concatenate(s), *parts)
 
 
-def _interleave(odd: Array, even: Array) -> Array:
-    """Entries in turn, from the first of ``odd``; there may be one more of them."""
-    out = np.empty((len(odd) + len(even), *even.shape[1:]), np.result_type(odd, even))
-    out[0::2], out[1::2] = odd, even
+def _interleave(*parts: Array) -> Array:
+    """Entries in turn, from the first part; one more of them may stand in earlier parts."""
+    length = sum(map(len, parts))
+    out = np.empty((length, *parts[0].shape[1:]), np.result_type(*parts))
+    for k, part in enumerate(parts):
+        out[k :: len(parts)] = part
     return out

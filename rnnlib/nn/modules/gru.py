@@ -56,4 +56,4 @@ class GRU(Recurrent):
     def _cell(self, W_x: Tensor, W_h: Tensor, biases: list[Tensor], suffix: str) -> tuple[Any, Any]:
         if self.reset_before:
             return gru_cho, gru_cho.Params(W_x, W_h, biases[0] + biases[1])
-        return gru, gru.Params(W_x, W_h, *gru._fold(*biases))
+        return gru, gru.Params(W_x, W_h, *gru.fold(*biases))

@@ -1,23 +1,40 @@
-"""``MinGRU``, ``MinLSTM`` and ``LRU``: linear in their state, so all steps run at once."""
+"""``MinGRU``, ``MinLSTM`` and ``LRU``: linear in their state, so all steps run at once.
+
+``backend="kernel"`` runs them by the operator of :mod:`rnnlib.nn.kernels.scan`, ``"scan"`` by a
+scan made of torch's operators, which also differentiates forward, maps by ``torch.func.vmap`` and
+is exported. ``"auto"`` is the first where none of these is asked for.
+"""
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from rnnlib.nn import lru, min_gru, min_lstm, parallel
 from rnnlib.nn.modules import _checks as checks
+from rnnlib.nn.scan import Scan, work_efficient
+
+BACKENDS = ("auto", "scan", "kernel")
 
 
 class Linear(torch.nn.Module):
     """What the three layers share: what they take and give, and how they run."""
 
-    def __init__(self, input_size: int, hidden_size: int, batch_first: bool = False) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        batch_first: bool = False,
+        backend: str = "auto",
+    ) -> None:
         super().__init__()
         checks.positive(input_size=input_size, hidden_size=hidden_size)
+        checks.among("backend", backend, BACKENDS)
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.batch_first = batch_first
+        self.batch_first, self.backend = batch_first, backend
 
     def forward(
         self,
@@ -67,7 +84,16 @@ class Linear(torch.nn.Module):
 
     def extra_repr(self) -> str:
         """The arguments of the constructor."""
-        return f"{self.input_size}, {self.hidden_size}" + ", batch_first=True" * self.batch_first
+        said = f"{self.input_size}, {self.hidden_size}" + ", batch_first=True" * self.batch_first
+        return said + (f", backend={self.backend!r}" if self.backend != "auto" else "")
+
+    def _scan(self, params: Any, xs: Tensor) -> Scan | None:
+        """The scan to take; None for the operator."""
+        if self.backend == "auto":
+            by_torch = torch.compiler.is_exporting() or _transformed((xs, *params))
+        else:
+            by_torch = self.backend == "scan"
+        return work_efficient if by_torch else None
 
     def _params(self) -> Any:
         raise NotImplementedError
@@ -92,8 +118,9 @@ class Minimal(Linear):
         batch_first: bool = False,
         device: Any = None,
         dtype: Any = None,
+        backend: str = "auto",
     ) -> None:
-        super().__init__(input_size, hidden_size, batch_first)
+        super().__init__(input_size, hidden_size, batch_first, backend)
         rows = self.blocks * hidden_size
         self.weight_ih = Parameter(torch.empty(rows, input_size, device=device, dtype=dtype))
         self.bias_ih = Parameter(torch.empty(rows, device=device, dtype=dtype))
@@ -112,7 +139,8 @@ class Minimal(Linear):
         return self.cell.zero_state(params, B)
 
     def _run(self, params: Any, xs: Tensor, state: Any, lengths: Any, resets: Any) -> Any:
-        return parallel.forward(self.cell, params, xs, state, lengths=lengths, resets=resets)
+        scan = self._scan(params, xs)
+        return parallel.forward(self.cell, params, xs, state, scan, lengths, resets)
 
 
 class MinGRU(Minimal):
@@ -126,11 +154,13 @@ class MinGRU(Minimal):
         Does the batch come before time?
     device, dtype
         As in torch.
+    backend : str
+        ``"auto"``, ``"scan"`` or ``"kernel"``, see the module.
 
     Raises
     ------
     ValueError
-        If a size is not positive.
+        If a size is not positive, or the backend is none of these.
     """
 
     cell = min_gru
@@ -142,13 +172,13 @@ class MinLSTM(Minimal):
 
     Parameters
     ----------
-    input_size, hidden_size, batch_first, device, dtype
+    input_size, hidden_size, batch_first, device, dtype, backend
         As for :class:`MinGRU`.
 
     Raises
     ------
     ValueError
-        If a size is not positive.
+        If a size is not positive, or the backend is none of those.
     """
 
     cell = min_lstm
@@ -168,11 +198,14 @@ class LRU(Linear):
         Radii of the ring in which the eigenvalues start: the closer to one, the longer the memory.
     device, dtype
         As in torch.
+    backend : str
+        As for :class:`MinGRU`.
 
     Raises
     ------
     ValueError
-        If a size is not positive, or the radii are not 0 ≤ r_min < r_max ≤ 1.
+        If a size is not positive, the backend is none of those, or the radii are not
+        0 ≤ r_min < r_max ≤ 1.
     """
 
     def __init__(
@@ -184,8 +217,9 @@ class LRU(Linear):
         r_max: float = 1.0,
         device: Any = None,
         dtype: Any = None,
+        backend: str = "auto",
     ) -> None:
-        super().__init__(input_size, hidden_size, batch_first)
+        super().__init__(input_size, hidden_size, batch_first, backend)
         if not 0 <= r_min < r_max <= 1:
             raise ValueError(
                 f"r_min, r_max: got {r_min}, {r_max}, expected 0 <= r_min < r_max <= 1"
@@ -224,4 +258,14 @@ class LRU(Linear):
         return lru.zero_state(params, B)
 
     def _run(self, params: Any, xs: Tensor, state: Any, lengths: Any, resets: Any) -> Any:
-        return lru.scan_forward(params, xs, state, lengths=lengths, resets=resets)
+        return lru.scan_forward(params, xs, state, self._scan(params, xs), lengths, resets)
+
+
+def _transformed(tensors: tuple[Tensor, ...]) -> bool:
+    """Is a function of these mapped or differentiated by torch.func, or forward?"""
+    if torch.compiler.is_dynamo_compiling():
+        return False
+    return any(
+        is_functorch_wrapped_tensor(t) or forward_ad.unpack_dual(t).tangent is not None  # type: ignore[no-untyped-call]
+        for t in tensors
+    )

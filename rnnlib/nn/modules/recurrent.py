@@ -36,10 +36,11 @@ class Options(TypedDict, total=False):
         ``"orthogonal"``: the recurrent weights of every gate start orthogonal. ``"chrono"``, for
         an LSTM: the biases start with memories of up to ``chrono_t_max`` steps.
     backend : str
-        ``"auto"``; ``"torch"``, its kernels, which refuse the options that they lack; or
-        ``"loop"``, which differentiates twice and forward, maps over weights by
-        ``torch.func.vmap``, and compiles with ``torch.compile(fullgraph=True)``. See
-        :mod:`rnnlib.nn.backend`.
+        ``"auto"``; ``"torch"``, its kernels, which refuse the options that they lack;
+        ``"kernel"``, those of :mod:`rnnlib.nn.kernels`, which refuse ``proj_size`` and
+        ``reset_before``, differentiate twice and compile with ``torch.compile(fullgraph=True)``;
+        or ``"loop"``, which does so too, and differentiates forward and maps over weights by
+        ``torch.func.vmap``. See :mod:`rnnlib.nn.backend`.
     """
 
     zoneout: float | tuple[float, ...]
@@ -73,6 +74,12 @@ class Recurrent(torch.nn.RNNBase):
         "LSTM": torch.lstm,
         "GRU": torch.gru,
     }
+    _KERNELS: ClassVar[dict[str, str]] = {
+        "RNN_TANH": "tanh",
+        "RNN_RELU": "relu",
+        "LSTM": "lstm",
+        "GRU": "gru",
+    }
     _TORCH: type[torch.nn.RNNBase]  # torch's own layer
     _State: Any = elman.State
     weight_ih_l0: Parameter
@@ -103,9 +110,11 @@ class Recurrent(torch.nn.RNNBase):
             raise ValueError("residual: got True with num_layers=1, expected more layers")
         checks.among("init", self.init, (None, *self._inits()))
         checks.among("backend", self.backend, backend.BACKENDS)
-        if self.backend == "torch" and (lacking := self._lacking()):
+        no_kernel = [name for name in ("proj_size", "reset_before") if getattr(self, name, False)]
+        lacking = {"torch": self._lacking(), "kernel": no_kernel}.get(self.backend, [])
+        if lacking:
             raise ValueError(
-                f'backend: got "torch" with {lacking[0]}, which its kernels lack; '
+                f'backend: got "{self.backend}" with {lacking[0]}, which its kernels lack; '
                 'expected "auto" or "loop"'
             )
         self._reset_own()
@@ -163,7 +172,7 @@ class Recurrent(torch.nn.RNNBase):
         alone, axis = input.ndim == 2, 0 if self.batch_first else 1
         x = input.unsqueeze(axis) if alone else input
         states = self._states(hx, x, alone)
-        if lengths is None and resets is None and self._is_plain():
+        if lengths is None and resets is None and self._is_plain(x):
             ys, *ends = self._whole(x, states)
         elif self.batch_first:
             resets = None if resets is None else resets.T
@@ -267,13 +276,23 @@ class Recurrent(torch.nn.RNNBase):
 
     # How it runs.
 
-    def _is_plain(self) -> bool:
-        """Can torch run all layers in one call?"""
-        if self.backend == "loop" or self.residual or (self.training and self.weight_drop):
+    def _is_plain(self, x: Tensor) -> bool:
+        """Can torch run all layers in one call, and should it?"""
+        ours = self.backend in ("loop", "kernel")
+        if ours or self.residual or (self.training and self.weight_drop):
             return False
         if another := self._lacking():
             return another == ["recurrent_dropout"] and not self.training
-        return self.backend == "torch" or not torch.compiler.is_dynamo_compiling()
+        if self.backend == "torch":
+            return True
+        return not torch.compiler.is_dynamo_compiling() and not self._kernel_is_faster(x)
+
+    def _kernel_is_faster(self, x: Tensor) -> bool:
+        """Is a layer alone faster by our kernels? What was measured are no stacks."""
+        if not x.is_cuda or self.num_layers > 1 or self.bidirectional or self.proj_size:
+            return False
+        xs = x.transpose(0, 1) if self.batch_first else x
+        return backend.fastest(self._KERNELS[self.mode], xs, self.hidden_size) == "kernel"
 
     def _whole(self, x: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Run all layers by one call of torch."""

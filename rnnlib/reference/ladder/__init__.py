@@ -10,12 +10,12 @@ give for the cell, whose parameters and state they take. Each rung says in its d
 does that the rung below does not, and why that is faster; equations stand there where they are
 others. From the bottom to the top, for the LSTM and the GRU:
 
+``gathered``
+    Weight gradients are one product for many steps.
 ``hoisted``
     The product with the inputs leaves the loop.
 ``one_tanh``
     One call of tanh serves all gates.
-``gathered``
-    Weight gradients are one product for many steps.
 ``in_place``
     Features come first, and arrays are written where they stay.
 ``fast``

@@ -74,7 +74,7 @@ def backward(
         If a shape or dtype is not as stated.
     """
     entrance.backward(params, dhs, dstate, *cache.xs.shape[:2])
-    W_hT, (T, _, H, B) = np.ascontiguousarray(params.W_h.T), cache.gates.shape
+    T, _, H, B = cache.gates.shape
     D, dtype, longest = cache.xs.shape[2], cache.gates.dtype, min(T, chunks.STEPS)
     dparams, dxs = zeros_like(params), np.empty((T, B, D), dtype)
     dh, way = np.array(dstate.h.T, order="C"), np.empty((H, B), dtype)
@@ -87,7 +87,7 @@ def backward(
             dh += dhs[t].T
             d *= dh  # (gru-fast-da)
             np.multiply(dh, cache.gates[t, 1], out=way)
-            np.matmul(W_hT, d[:3].reshape(3 * H, B), out=dh)
+            np.matmul(params.W_h.T, d[:3].reshape(3 * H, B), out=dh)
             dh += way  # (gru-fast-dstate)
         gathered[:, :k] = qs[:k, :3].reshape(k, 3 * H, B).swapaxes(0, 1)
         dus = gathered[:, :k].reshape(3 * H, n)

@@ -4,8 +4,8 @@ Only dh waits for the step after it. What else the reference computes from da an
 is gathered over a stretch of steps, and is one product there::
 
     dh = W_hᵀ du + dh' ∘ z                                           (gru-gathered-dh)
-    dW_x = [da_1 ... da_n] [x_1 ... x_n]ᵀ,  db = Σ_t da_t            (gru-gathered-dW-x)
-    dW_h = [du_1 ... du_n] [h_0 ... h_{n-1}]ᵀ,  db_n = Σ_t du_nt     (gru-gathered-dW-h)
+    dW_x = [da_1 ... da_n] [x_1 ... x_n]ᵀ,  db = Σ_t da_t            (gru-gathered-dwx)
+    dW_h = [du_1 ... du_n] [h_0 ... h_{n-1}]ᵀ,  db_n = Σ_t du_nt     (gru-gathered-dwh)
     [dx_1 ... dx_n] = W_xᵀ [da_1 ... da_n]                           (gru-gathered-dx)
 
 Why that is faster stands in :mod:`rnnlib.reference.ladder.lstm_gathered`.
@@ -15,12 +15,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rnnlib.reference import bptt, gru
 from rnnlib.reference.gru import Cache, Params, State
 from rnnlib.reference.ladder import chunks, entrance
-from rnnlib.reference.ladder.gru_one_tanh import forward
 from rnnlib.reference.ops import Array, zeros_like
 
 __all__ = ["backward", "forward", "step_backward"]
+
+
+def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list[Cache]]:
+    """Unroll the GRU over a sequence.
+
+    Parameters
+    ----------
+    params, xs, state
+        As for :func:`rnnlib.reference.bptt.forward`.
+
+    Returns
+    -------
+    Array
+        Hidden states, ``(T, B, H)``.
+    State
+        State after the last input.
+    list of Cache
+        For :func:`backward`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or dtype is not as stated, or the sequence is empty.
+    """
+    return bptt.forward(gru, params, xs, state)
 
 
 def step_backward(params: Params, cache: Cache, dh: Array) -> tuple[Array, Array, Array]:
@@ -73,16 +98,15 @@ def backward(
     entrance.backward(params, dhs, dstate, len(cache), len(cache[0].x))
     dparams, dh, H = zeros_like(params), dstate.h, dhs.shape[2]
     dxs = np.empty((*dhs.shape[:2], params.W_x.shape[1]), dhs.dtype)
+    gathered = np.empty((2, min(len(dhs), chunks.STEPS), len(dh), 3 * H), dhs.dtype)
     for start, stop in chunks.backward(len(dhs)):
-        stretch, das, dus = cache[start:stop], [], []
-        for one, dh_t in zip(stretch[::-1], dhs[start:stop][::-1], strict=True):
-            da, du, dh = step_backward(params, one, dh + dh_t)
-            das.append(da)
-            dus.append(du)
-        da, du = np.concatenate(das[::-1]), np.concatenate(dus[::-1])
+        das, dus = gathered[:, : stop - start]
+        for t in reversed(range(start, stop)):
+            das[t - start], dus[t - start], dh = step_backward(params, cache[t], dh + dhs[t])
+        da, du, stretch = das.reshape(-1, 3 * H), dus.reshape(-1, 3 * H), cache[start:stop]
         dparams.W_x[:] += da.T @ np.concatenate([x for x, _, _ in stretch])
-        dparams.b[:] += da.sum(0)  # (gru-gathered-dW-x)
+        dparams.b[:] += da.sum(0)  # (gru-gathered-dwx)
         dparams.W_h[:] += du.T @ np.concatenate([prev.h for _, prev, _ in stretch])
-        dparams.b_n[:] += du[:, 2 * H :].sum(0)  # (gru-gathered-dW-h)
+        dparams.b_n[:] += du[:, 2 * H :].sum(0)  # (gru-gathered-dwh)
         dxs[start:stop] = (da @ params.W_x).reshape(dxs[start:stop].shape)  # (gru-gathered-dx)
     return dparams, dxs, State(dh)

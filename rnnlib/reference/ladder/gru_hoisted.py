@@ -5,15 +5,15 @@ The inputs of all steps meet their weights in one product; that with the state s
     a_1, ..., a_T = W_x [x_1, ..., x_T] + b                          (gru-hoisted-inputs)
     u = W_h h                                                        (gru-hoisted-affine)
 
-Why that is faster stands in :mod:`rnnlib.reference.ladder.lstm_hoisted`. The backward is the
-reference's.
+Why that is faster stands in :mod:`rnnlib.reference.ladder.lstm_hoisted`. The backward is
+that of the rung below.
 """
 
 import numpy as np
 
 from rnnlib import shapes
-from rnnlib.reference import bptt, gru
 from rnnlib.reference.gru import Cache, Params, State
+from rnnlib.reference.ladder.gru_gathered import backward
 from rnnlib.reference.ops import Array, sigmoid
 
 __all__ = ["backward", "forward"]
@@ -55,28 +55,3 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
         hs[t] = (1 - z) * n + z * h
         h = hs[t]
     return hs, State(h), caches
-
-
-def backward(
-    params: Params, cache: list[Cache], dhs: Array, dstate: State
-) -> tuple[Params, Array, State]:
-    """Carry gradients back through the whole sequence.
-
-    Parameters
-    ----------
-    params, dhs, dstate
-        As for :func:`rnnlib.reference.bptt.backward`.
-    cache : list of Cache
-        What :func:`forward` kept.
-
-    Returns
-    -------
-    tuple of Params, Array, State
-        As :func:`rnnlib.reference.bptt.backward` gives them.
-
-    Raises
-    ------
-    ValueError
-        If a shape or dtype is not as stated.
-    """
-    return bptt.backward(gru, params, cache, dhs, dstate)

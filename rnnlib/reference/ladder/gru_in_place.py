@@ -106,7 +106,7 @@ def backward(
     """
     entrance.backward(params, dhs, dstate, *cache.xs.shape[:2])
     xs, hs, gates, recurrents = cache
-    W_hT, (T, _, H, B), D = np.ascontiguousarray(params.W_h.T), gates.shape, xs.shape[2]
+    (T, _, H, B), D = gates.shape, xs.shape[2]
     dparams, dxs = zeros_like(params), np.empty(xs.shape, gates.dtype)
     dh, du = np.array(dstate.h.T, order="C"), np.empty((3, H, B), gates.dtype)
     da_n, way = np.empty((H, B), gates.dtype), np.empty((H, B), gates.dtype)
@@ -128,7 +128,7 @@ def backward(
             du[1] *= np.subtract(hs[t].T, n, out=way)
             np.multiply(da_n, r, out=du[2])
             np.multiply(dh, z, out=way)
-            np.matmul(W_hT, du.reshape(3 * H, B), out=dh)
+            np.matmul(params.W_h.T, du.reshape(3 * H, B), out=dh)
             dh += way
             gathered[:, t - start] = du.reshape(3 * H, B)
             last[:, t - start] = da_n

@@ -9,7 +9,7 @@ The logistic function is a tanh, of half the preactivation; the half goes into t
     h' = n + z ∘ (h - n)                                             (gru-one-tanh-blend)
 
 The candidate waits for the reset gate, and so has a tanh of its own. All are written over the
-preactivations, and the blend is one product instead of two. The backward is the reference's.
+preactivations, and the blend is one product instead of two. The backward is that of the rung below.
 """
 
 import numpy as np

@@ -13,9 +13,9 @@ and the loop is short::
     da = [q_i ∘ dc'; q_f ∘ dc'; q_g ∘ dc'; q_o ∘ dh']                (lstm-fast-da)
     dh = W_hᵀ da,  dc = dc' ∘ f                                      (lstm-fast-dstate)
 
-A call of NumPy takes as long as some hundreds of numbers; twenty calls for each step become twenty
-for each stretch, and eight for each step. That shows where arrays are small; from B, H = 64, 256
-on the products take nearly all the time. The forward is that of the rung below.
+A call of NumPy takes as long as some thousands of numbers; nineteen calls for each step become
+twelve for each stretch, and seven for each step. That shows where arrays are small; where they are
+large the products take nearly all the time. The forward is that of the rung below.
 """
 
 import numpy as np
@@ -25,10 +25,10 @@ from rnnlib.reference.ladder.lstm_in_place import Cache, forward
 from rnnlib.reference.lstm import Params, State
 from rnnlib.reference.ops import Array, zeros_like
 
-__all__ = ["Cache", "backward", "forward"]
+__all__ = ["Cache", "backward", "forward", "local"]
 
 
-def _local(cache: Cache, start: int, stop: int, p: Array, q: Array) -> None:
+def local(cache: Cache, start: int, stop: int, p: Array, q: Array) -> None:
     """Write what the loop multiplies with.
 
     Parameters
@@ -79,7 +79,7 @@ def backward(
         If a shape or dtype is not as stated.
     """
     entrance.backward(params, dhs, dstate, *cache.xs.shape[:2])
-    (W_x, _, _), W_hT = params, np.ascontiguousarray(params.W_h.T)
+    W_x, W_h, _ = params
     (T, _, H, B), D, dtype = cache.gates.shape, cache.xs.shape[2], cache.gates.dtype
     dparams, dxs, longest = zeros_like(params), np.empty((T, B, D), dtype), min(T, chunks.STEPS)
     dh, dc = np.array(dstate.h.T, order="C"), np.array(dstate.c.T, order="C")
@@ -87,7 +87,7 @@ def backward(
     way, gathered = np.empty((H, B), dtype), np.empty((4 * H, longest, B), dtype)
     for start, stop in chunks.backward(T):
         k, n = stop - start, (stop - start) * B
-        _local(cache, start, stop, ps[:k], qs[:k])
+        local(cache, start, stop, ps[:k], qs[:k])
         for t in reversed(range(start, stop)):
             p, da = ps[t - start], qs[t - start]
             dh += dhs[t].T
@@ -95,7 +95,7 @@ def backward(
             da[:3] *= dc
             da[3] *= dh  # (lstm-fast-da)
             dc *= cache.gates[t, 1]
-            np.matmul(W_hT, da.reshape(4 * H, B), out=dh)  # (lstm-fast-dstate)
+            np.matmul(W_h.T, da.reshape(4 * H, B), out=dh)  # (lstm-fast-dstate)
         gathered[:, :k] = qs[:k].reshape(k, 4 * H, B).swapaxes(0, 1)
         das = gathered[:, :k].reshape(4 * H, n)
         dparams.W_x[:] += das @ cache.xs[start:stop].reshape(n, D)

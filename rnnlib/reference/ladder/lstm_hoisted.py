@@ -6,13 +6,14 @@ No input waits for a state, so the inputs of all steps meet their weights in one
     a = a_t + W_h h                                                  (lstm-hoisted-affine)
 
 One large product is faster than T small ones: the weights are packed once and stay in the
-processor's cache. The backward is the reference's.
+processor's cache. The backward is that of the rung below.
 """
 
 import numpy as np
 
 from rnnlib import shapes
-from rnnlib.reference import bptt, lstm
+from rnnlib.reference import lstm
+from rnnlib.reference.ladder.lstm_gathered import backward
 from rnnlib.reference.lstm import Cache, Params, State
 from rnnlib.reference.ops import Array
 
@@ -52,28 +53,3 @@ def forward(params: Params, xs: Array, state: State) -> tuple[Array, State, list
         caches.append(Cache(x, state, kept))
         state = State(hs[t], c)
     return hs, state, caches
-
-
-def backward(
-    params: Params, cache: list[Cache], dhs: Array, dstate: State
-) -> tuple[Params, Array, State]:
-    """Carry gradients back through the whole sequence.
-
-    Parameters
-    ----------
-    params, dhs, dstate
-        As for :func:`rnnlib.reference.bptt.backward`.
-    cache : list of Cache
-        What :func:`forward` kept.
-
-    Returns
-    -------
-    tuple of Params, Array, State
-        As :func:`rnnlib.reference.bptt.backward` gives them.
-
-    Raises
-    ------
-    ValueError
-        If a shape or dtype is not as stated.
-    """
-    return bptt.backward(lstm, params, cache, dhs, dstate)

@@ -105,7 +105,7 @@ def backward(
     """
     entrance.backward(params, dhs, dstate, *cache.xs.shape[:2])
     xs, hs, cs, gates, tanh_cs = cache
-    (W_x, _, _), W_hT = params, np.ascontiguousarray(params.W_h.T)
+    W_x, W_h, _ = params
     (T, _, H, B), D = gates.shape, xs.shape[2]
     dparams, dxs = zeros_like(params), np.empty(xs.shape, gates.dtype)
     dh, dc = np.array(dstate.h.T, order="C"), np.array(dstate.c.T, order="C")
@@ -129,7 +129,7 @@ def backward(
             da[:3] *= dc
             da[3] *= dh
             dc *= f
-            np.matmul(W_hT, da.reshape(4 * H, B), out=dh)
+            np.matmul(W_h.T, da.reshape(4 * H, B), out=dh)
             das[:, t - start] = da.reshape(4 * H, B)
         flat = das.reshape(4 * H, n)
         dparams.W_x[:] += flat @ xs[start:stop].reshape(n, D)

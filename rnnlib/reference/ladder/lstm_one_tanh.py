@@ -8,11 +8,11 @@ The logistic function is a tanh, of half the preactivation; the half goes into t
     [i; f; g; o] = tanh(W_x' x + W_h' h + b')                        (lstm-one-tanh)
     i, f, o ← ½ + ½ (i, f, o)                                        (lstm-one-tanh-logistic)
 
-NumPy computes tanh several numbers at a time, and one call for 4H rows instead of four for H rows
-leaves three calls out. The gates are written over the preactivations. Alone it gains little, and
-at some sizes it loses: halving and shifting are four calls more, on pieces of rows that lie apart.
+That is five calls in place of thirteen, as the logistic function of the reference has four. The
+gates are written over the preactivations. Alone it gains little, and at some sizes it loses: with
+an example in each row, the gates become pieces of rows that lie apart.
 Where features come first the pieces are whole, see :mod:`rnnlib.reference.ladder.lstm_in_place`.
-The backward is the reference's.
+The backward is that of the rung below.
 """
 
 import numpy as np
