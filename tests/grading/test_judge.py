@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import NAME, ROOT, assignment
 
+from conftest import NAME, ROOT, assignment
 from rnnlib.grading import mutants
 from rnnlib.grading.assignment import read
 from rnnlib.grading.compare import agree, form
@@ -75,6 +75,16 @@ def test_a_part_may_say_something_about_a_result_that_differs_and_about_no_other
     assert "too large" not in one.says
     (one,) = judge(same, (1,), partial(mutants.through_frames, lambda a: a))
     assert one.says == ""
+
+
+def test_a_remark_beside_a_measure_is_given_the_arguments() -> None:
+    def beyond(result: float, args: tuple[int]) -> str:
+        return f"it is {result - args[0]:g} too large"
+
+    part = Part("c", 1, lambda rng: (2,), measure=lambda result, args: result, remark=beyond)
+    same = Graded("same", lambda a: a, (part,), (), ())
+    (one,) = judge(same, (1,), partial(mutants.through_frames, lambda a: a + 3))
+    assert "it is 3 too large" in one.says
 
 
 def test_what_another_function_raises_is_not_told_of_one_that_fails_among_stand_ins_too() -> None:
@@ -218,3 +228,11 @@ def test_a_table_that_was_mended_is_read_again(tmp_path: Path) -> None:
         file.write("\nLIMITS = {'cell': 7}\n")
     after = read(NAME, *folders)
     assert after.limits.cell == 7 and after.digest != before.digest
+
+
+def test_a_name_of_no_assignment_is_told_apart_from_one_without_a_release(tmp_path: Path) -> None:
+    solutions = ROOT / "solutions"
+    with pytest.raises(ValueError, match=f"got 'out', expected one of {NAME}, .*--assignment"):
+        read("out", solutions, ROOT / "exercises")
+    with pytest.raises(ValueError, match=f"run: nbgrader generate_assignment {NAME}"):
+        read(NAME, solutions, tmp_path)
