@@ -15,10 +15,10 @@ SOURCES := $(shell find book/. rnnlib/. exercises/. -name __pycache__ -prune -o 
 	_config.yml _toc.yml requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book test matrix attacks scale site-test exercises serve release lock clean
+.PHONY: help book test matrix attacks scale site-test exercises serve pdf links site-report release lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 book: $(BUILT) ## Build the book into _build/html/index.html
 
@@ -40,8 +40,17 @@ site-test: $(BUILT) ## Test the built book in Chromium
 exercises: $(INSTALLED) ## Generate the students' notebooks in exercises/ from solutions/
 	$(BIN)/nbgrader generate_assignment '*' --force --no-db
 
-serve: $(BUILT) ## Show the built book at http://localhost:8000
-	$(BIN)/python -m http.server $(PORT) --bind localhost --directory _build/html
+serve: $(BUILT) ## Show the book at http://localhost:8000, anew whenever a source changes
+	PYTHONPATH=book/_ext $(BIN)/python -m unrolled.serve $(PORT)
+
+pdf: $(BUILT) ## Print the built book into _build/unrolled.pdf, by a headless Chromium
+	PYTHONPATH=book/_ext $(BIN)/python -m unrolled.pdf _build/unrolled.pdf
+
+links: $(BUILT) ## Follow every link of the built book, to other sites too
+	$(BIN)/linkchecker --check-extern --no-status _build/html/index.html
+
+site-report: $(BUILT) ## Let Lighthouse judge the heaviest pages (npm)
+	PYTHONPATH=book/_ext $(BIN)/python tests/site/report.py
 
 release: $(BUILT) ## Pack dist/: an archive for students, and one for the machine that grades
 	$(BIN)/python -m rnnlib.grading.release --site _build/html --to dist
@@ -53,7 +62,7 @@ lock: $(INSTALLED) ## Take the newest versions of all packages into requirements
 		--constraint _build/constraints.txt --no-annotate --no-header --quiet > _build/locked.txt
 	echo '# Written by `make lock` from pyproject.toml. What torch needs for CUDA comes with torch.' \
 		> requirements.txt
-	grep -Ev '^(cuda|nvidia|triton)' _build/locked.txt >> requirements.txt
+	grep -Ev '^(cuda|nvidia)' _build/locked.txt >> requirements.txt
 
 clean: ## Remove everything that was built, except .venv
 	rm -rf _build build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache book/api/*.md

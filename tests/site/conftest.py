@@ -1,8 +1,7 @@
 """The built book, a server for it, and a browser to open it in."""
 
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,12 +10,16 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from unrolled.browser import found
 
 HERE = Path(__file__).parent
 SITE = HERE.parents[1] / "_build" / "html"
+COURSE = "/unrolled/"  # where the server has the site: it need not stand at the root
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
+LEFT_OUT = {"_static", "404.html"}
 QUIET = [  # keep Chromium itself off the network
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -45,9 +48,16 @@ def site() -> Path:
 
 @pytest.fixture(scope="session")
 def pages(site: Path) -> list[str]:
-    """Addresses of all pages, from the site's root."""
+    """Addresses of all pages, from the site's root; the one for lost readers is none."""
     paths = [path.relative_to(site) for path in site.rglob("*.html")]
-    return sorted(path.as_posix() for path in paths if path.parts[0] != "_static")
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in LEFT_OUT)
+
+
+@pytest.fixture(scope="session")
+def telling(pages: list[str]) -> list[str]:
+    """All pages of the book, and every twentieth of the API, which one template makes."""
+    made = [name for name in pages if name.startswith("api/")]
+    return [name for name in pages if name not in made or name in made[::20]]
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +65,16 @@ def server(site: Path) -> Iterator[str]:
     """The site over http; the address that its pages' addresses follow."""
 
     class Handler(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            inside = path.startswith(COURSE)
+            return super().translate_path(path.removeprefix(COURSE) if inside else "/none")
+
         def log_message(self, *args: Any) -> None:
             """Be silent."""
 
     with ThreadingHTTPServer(("localhost", 0), partial(Handler, directory=str(site))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://localhost:{server.server_port}/"
+        yield f"http://localhost:{server.server_port}{COURSE}"
         server.shutdown()
 
 
@@ -73,11 +87,11 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium; without one the tests are skipped, or fail where it must be there."""
-    names = ["chromium", "chromium-browser", "google-chrome"]
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
+    try:
+        path = found()
+    except FileNotFoundError as missing:
         stop = pytest.fail if os.environ.get("RNNLIB_STRICT") == "1" else pytest.skip
-        stop(f"needs a browser: none of {', '.join(names)} is installed")
+        stop(str(missing))
     browser = playwright.chromium.launch(executable_path=path, args=QUIET)
     yield browser
     browser.close()
@@ -101,6 +115,8 @@ class Visit:
     unrendered: list[str] = field(default_factory=list)  # formulas
     wordless: list[str] = field(default_factory=list)  # pictures
     wide: list[str] = field(default_factory=list)  # what does not fit
+    flowing: list[str] = field(default_factory=list)  # code and output whose lines run together
+    barriers: list[str] = field(default_factory=list)  # to those who read by other means
 
 
 UNRENDERED = """() => [...document.querySelectorAll('article .math')]
@@ -115,6 +131,28 @@ WIDE = """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
     [...document.querySelectorAll('article *')]
     .filter(e => e.getBoundingClientRect().right > window.innerWidth)
     .map(e => e.outerHTML.slice(0, 100)).concat('(the page)').slice(0, 5)"""
+
+FLOWING = """() => [...document.querySelectorAll('article pre, article pre *')]
+    .filter(e => !getComputedStyle(e).whiteSpace.startsWith('pre'))
+    .map(e => e.outerHTML.slice(0, 100)).slice(0, 5)"""
+
+
+def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds serious or critical, by some rules or by all but that of contrast.
+
+    Contrast takes axe ten seconds a page; `test_text_stands_out_from_its_ground` measures it.
+    """
+    chosen = (
+        {"runOnly": list(rules)} if rules else {"rules": {"color-contrast": {"enabled": False}}}
+    )
+    options = {"resultTypes": ["violations"], "preload": False} | chosen
+    outside = {"exclude": [["mjx-container"], ["svg.figure"]]}
+    return [
+        f"{found['id']}: {node['html'][:200]}"
+        for found in Axe().run(page, context=outside, options=options).response["violations"]
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"][:3]
+    ]
 
 
 def visit(page: Page, url: str) -> Visit:
@@ -135,16 +173,22 @@ def visit(page: Page, url: str) -> Visit:
     seen.unrendered = page.evaluate(UNRENDERED)
     seen.wordless = page.evaluate(WORDLESS)
     seen.wide = page.evaluate(WIDE)
+    seen.flowing = page.evaluate(FLOWING)
     return seen
 
 
 @pytest.fixture(scope="session")
-def visits(browser: Browser, site: Path, server: str, pages: list[str]) -> list[Visit]:
-    """Every page, opened on a phone from a server and on a desktop from the disk."""
+def visits(
+    browser: Browser, site: Path, server: str, pages: list[str], telling: list[str]
+) -> list[Visit]:
+    """Every page, on a phone from a server and on a desktop from the disk; axe looks at some."""
     seen = []
     for base, size in [(server, PHONE), (site.as_uri() + "/", DESKTOP)]:
         with browser.new_context(viewport=size) as context:
             for name in pages:
                 with context.new_page() as page:
                     seen.append(visit(page, base + name))
+                    seen[-1].barriers = (
+                        barriers(page) if size == DESKTOP and name in telling else []
+                    )
     return seen

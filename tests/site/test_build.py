@@ -3,10 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
+import time
+from contextlib import suppress
 from pathlib import Path
+from socket import create_server
 
 import pytest
+from playwright.sync_api import Browser, Error
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -35,11 +40,13 @@ plt.show()
 def book(tmp_path: Path) -> Path:
     """Folder of a small book, set up as this one is."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("rnnlib", "book/_ext", "book/_static"):
+    for name in ("rnnlib", "book/_ext", "book/_static", "book/_templates"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    toc = "format: jb-book\nroot: index\nchapters:\n  - file: other\n"
+    (tmp_path / "_toc.yml").write_text(toc)
+    (tmp_path / "book" / "other.md").write_text("# Another page\n")
     (tmp_path / "book" / "references.bib").touch()
     (tmp_path / "book" / "index.md").write_text(PAGE)
     return tmp_path
@@ -79,6 +86,33 @@ def test_outputs_follow_the_library_and_are_kept_while_it_is_unchanged(book: Pat
     edited = build(book)
     assert edited.returncode == 0, edited.stderr
     assert "the value is 0.25" in text(book)
+
+
+def test_a_change_is_built_and_shown_while_the_book_is_served(book: Path, browser: Browser) -> None:
+    assert build(book).returncode == 0
+    with create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "unrolled.serve", str(port)],
+        cwd=book,
+        env=os.environ | {"PYTHONPATH": f"{book}:{book / 'book' / '_ext'}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with browser.new_context() as context, context.new_page() as page:
+            page.set_default_timeout(120_000)
+            for _ in range(60):
+                with suppress(Error):
+                    page.goto(f"http://localhost:{port}/other.html")
+                    break
+                time.sleep(0.5)
+            page.wait_for_function("window.LiveReload")
+            (book / "book" / "other.md").write_text("# A page that has changed\n")
+            page.locator("article h1", has_text="A page that has changed").wait_for()
+    finally:
+        serving.terminate()
+        serving.wait()
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,30 @@
 """What this book adds to Sphinx, one idea per file."""
 
+from importlib import import_module
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from unrolled import (
-    api,
-    assignments,
-    equations,
-    execution,
-    figures,
-    include,
-    labels,
-    mathjax,
-    toc,
-)
+PARTS = [
+    "address",
+    "api",
+    "assignments",
+    "equations",
+    "execution",
+    "explorables",
+    "figures",
+    "include",
+    "labels",
+    "light",
+    "mathjax",
+    "notebooks",
+    "spoken",
+    "toc",
+]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Load every part; Sphinx calls this."""
-    for part in (
-        api,
-        assignments,
-        equations,
-        execution,
-        figures,
-        include,
-        labels,
-        mathjax,
-        toc,
-    ):
-        part.setup(app)
+    for part in PARTS:
+        import_module(f"unrolled.{part}").setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
