@@ -16,3 +16,6 @@ if (window.MathJax && !window.MathJax.startup) {
     },
   };
 }
+
+// With its fonts a page takes other room: the theme then looks again for what scrolls, to let the keyboard reach it.
+document.fonts.addEventListener("loadingdone", () => window.dispatchEvent(new Event("resize")));

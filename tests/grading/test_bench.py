@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from rnnlib import machine
 from rnnlib.bench import __main__ as bench
 from rnnlib.bench import grading

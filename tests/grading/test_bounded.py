@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from conftest import Hand, assignment, solved
 
+from conftest import Hand, assignment, solved
 from rnnlib.grading.bounded import TooMuch, bounded
 from rnnlib.grading.result import NOT_GRADED, grade
 

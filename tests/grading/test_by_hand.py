@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import NAME, assignment, solved
 from nbgrader.api import Gradebook
 
+from conftest import NAME, assignment, solved
 from rnnlib.grading import gradebook, plugin
 from rnnlib.grading.result import score_output
 

@@ -17,9 +17,9 @@ import dask
 import pytest
 import sqlalchemy
 import yaml
-from conftest import NAME, ROOT, Hand, assignment, code, solved
 from distributed import Client, LocalCluster
 
+from conftest import NAME, ROOT, Hand, assignment, code, solved
 from rnnlib.grading import classrun, cluster, worker
 
 PAGE = (ROOT / "book" / "instructors.md").read_text("utf-8")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NAME, ROOT
 
+from conftest import NAME, ROOT
 from rnnlib.grading import worker
 from rnnlib.grading.sandbox import SYSTEM, exposed, prefixes
 

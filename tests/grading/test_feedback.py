@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from conftest import NAME, ROOT, assignment, solved
 
+from conftest import NAME, ROOT, assignment, solved
 from rnnlib.grading import hints
 from rnnlib.grading.calls import behave, make_draws, standing_in
 from rnnlib.grading.table import Function, source

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT
 
+from conftest import ROOT
 from rnnlib.grading.formulas import mathml
 from rnnlib.grading.pages import safe_markdown
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NAME, Hand, assignment, code, solved
 
+from conftest import NAME, Hand, assignment, code, solved
 from rnnlib.grading import intake
 from rnnlib.grading.assignment import tags
 from rnnlib.grading.intake import steps, take

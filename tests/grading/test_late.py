@@ -8,8 +8,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import NAME, ROOT, Hand, solved
 from nbgrader.api import Gradebook
+
+from conftest import NAME, ROOT, Hand, solved
 
 PAGE = (ROOT / "book" / "instructors.md").read_text("utf-8")
 SECTION = PAGE[PAGE.index("## Late, and by hand") :].partition("\n## ")[0]

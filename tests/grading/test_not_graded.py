@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import NAME, ROOT, Hand, assignment, solved
 from distributed.scheduler import KilledWorker
 from nbgrader.api import Gradebook
 
+from conftest import NAME, ROOT, Hand, assignment, solved
 from rnnlib.grading import classrun, cluster, result
 from rnnlib.grading.classrun import Job
 from rnnlib.grading.result import NOT_GRADED, grade

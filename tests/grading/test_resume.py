@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NAME, ROOT, Hand
 from nbgrader import api
 
+from conftest import NAME, ROOT, Hand
 from rnnlib.grading import classrun, gradebook, intake, worker
 from rnnlib.grading.__main__ import main
 

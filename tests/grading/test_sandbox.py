@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import NAME, ROOT, Hand, assignment, code, solved
 
+from conftest import NAME, ROOT, Hand, assignment, code, solved
 from rnnlib.grading import doctor
 from rnnlib.grading.result import Result, grade, to_json
 from rnnlib.grading.seccomp import no_processes

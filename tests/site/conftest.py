@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from unrolled.browser import found
 
 HERE = Path(__file__).parent
@@ -137,6 +139,11 @@ FLOWING = """() => [...document.querySelectorAll('article pre, article pre *')]
     .map(e => e.outerHTML.slice(0, 100)).slice(0, 5)"""
 
 
+# The theme lets the keyboard reach what scrolls, a moment after the page took its shape.
+REACHABLE = """() => ![...document.querySelectorAll('article [tabindex="-1"]')]
+    .some(e => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight)"""
+
+
 def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """What axe finds serious or critical, by some rules or by all but that of contrast.
 
@@ -146,6 +153,8 @@ def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
         {"runOnly": list(rules)} if rules else {"rules": {"color-contrast": {"enabled": False}}}
     )
     options = {"resultTypes": ["violations"], "preload": False} | chosen
+    with suppress(PlaywrightTimeout):  # what stays out of reach, axe reports
+        page.wait_for_function(REACHABLE, timeout=3000)
     outside = {"exclude": [["mjx-container"], ["svg.figure"]]}
     return [
         f"{found['id']}: {node['html'][:200]}"
