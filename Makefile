@@ -8,6 +8,9 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH ?= 2.13.0
 
 BIN := .venv/bin
+# A test process for each core, four at most, and one thread in each.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest
+PARALLEL := --numprocesses logical --maxprocesses 4
 INSTALLED := .venv/.installed
 BUILT := _build/.built
 # Folders are listed with their files: they change when a file goes. (`book` is a target, `book/.` not.)
@@ -23,10 +26,10 @@ help: ## Show this list
 book: $(BUILT) ## Build the book into _build/html/index.html
 
 test: $(INSTALLED) ## Test the library, the exercises and the book's sources
-	$(BIN)/python -m pytest
+	$(PYTEST) $(PARALLEL)
 
 matrix: $(INSTALLED) ## Try every wrong and every unusual solution of the assignments
-	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m matrix tests/test_assignments.py
+	RNNLIB_STRICT=1 $(PYTEST) $(PARALLEL) -m matrix tests/test_assignments.py
 
 attacks: $(INSTALLED) ## Hand in every attack on the grading
 	RNNLIB_STRICT=1 $(BIN)/python -m pytest -m attacks tests/attacks

@@ -69,20 +69,21 @@ def complaints(notebook: Any, replaced: dict[str, str] | None = None) -> dict[st
     return failing
 
 
-def in_place_of(name: str, graded: Graded, text: str) -> dict[str, str]:
-    """A text for one function; for others that would train, one that takes no time."""
+@cache
+def complaints_of(name: str, function: str, text: str) -> dict[str, str]:
+    """What the checks of a solved notebook raise with another text for one of its functions.
+
+    For others that would train stands one that takes no time.
+    """
     slow = {g.name: source(g.alternatives[0], g.name) for g in GRADED[name] if g.slow}
-    return {**slow, graded.name: text}
-
-
-def failing_checks(notebook: Any, replaced: dict[str, str] | None = None) -> set[str]:
-    return set(complaints(notebook, replaced))
+    return complaints(read(SOLUTIONS, name), {**slow, function: text})
 
 
 def variants(kind: str) -> Any:
     """All misconceptions or all alternatives, as parameters of a test.
 
-    `make test` takes two of each function, `make matrix` the others.
+    `make test` takes two of each function, `make matrix` the others. Those of an assignment run in
+    one process, which reads their complaints once.
     """
     return pytest.mark.parametrize(
         ("name", "graded", "variant"),
@@ -106,21 +107,20 @@ def variants(kind: str) -> Any:
 
 @EACH
 def test_the_solved_notebook_passes_every_check(name: str) -> None:
-    assert failing_checks(read(SOLUTIONS, name)) == set()
+    assert complaints(read(SOLUTIONS, name)) == {}
 
 
 @EACH
 def test_the_blank_release_fails_every_check(name: str) -> None:
     release = read(EXERCISES, name)
-    assert failing_checks(release) == {cell.id for cell in checks(release)}
+    assert set(complaints(release)) == {cell.id for cell in checks(release)}
 
 
 @EACH
 def test_a_function_that_raises_fails_its_own_checks_and_no_others(name: str) -> None:
-    release, solved = read(EXERCISES, name), read(SOLUTIONS, name)
-    stubs = {cell.id: cell.source for cell in release.cells}
+    stubs = {cell.id: cell.source for cell in read(EXERCISES, name).cells}
     for graded in GRADED[name]:
-        failing = failing_checks(solved, in_place_of(name, graded, stubs[graded.name]))
+        failing = set(complaints_of(name, graded.name, stubs[graded.name]))
         assert failing == {part.cell for part in graded.parts}
 
 
@@ -128,8 +128,7 @@ def test_a_function_that_raises_fails_its_own_checks_and_no_others(name: str) ->
 def test_a_misconception_fails_a_check_of_its_function_and_of_no_other(
     name: str, graded: Graded, variant: Any
 ) -> None:
-    replaced = in_place_of(name, graded, source(variant, graded.name))
-    failing = failing_checks(read(SOLUTIONS, name), replaced)
+    failing = set(complaints_of(name, graded.name, source(variant, graded.name)))
     assert failing
     assert failing <= {part.cell for part in graded.parts}
 
@@ -138,8 +137,7 @@ def test_a_misconception_fails_a_check_of_its_function_and_of_no_other(
 def test_the_first_check_that_a_misconception_fails_names_it(
     name: str, graded: Graded, variant: Any
 ) -> None:
-    replaced = in_place_of(name, graded, source(variant, graded.name))
-    first, *_ = complaints(read(SOLUTIONS, name), replaced).values()
+    first, *_ = complaints_of(name, graded.name, source(variant, graded.name)).values()
     assert graded.says[variant] in first
 
 
@@ -147,8 +145,7 @@ def test_the_first_check_that_a_misconception_fails_names_it(
 def test_a_right_solution_in_another_style_passes_every_check(
     name: str, graded: Graded, variant: Any
 ) -> None:
-    replaced = in_place_of(name, graded, source(variant, graded.name))
-    assert not failing_checks(read(SOLUTIONS, name), replaced)
+    assert not complaints_of(name, graded.name, source(variant, graded.name))
 
 
 # ------------------------------------------------------------------------- the table

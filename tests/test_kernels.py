@@ -44,6 +44,12 @@ CELLS = {
 OPTIONS = ("keep", "mask", "lengths", "resets")
 EVERY = [set(some) for n in range(5) for some in itertools.combinations(OPTIONS, n)]
 FEW = [set(), *({name} for name in OPTIONS), set(OPTIONS)]
+
+
+def named(options: set[str]) -> str:
+    return "+".join(sorted(options)) or "plain"
+
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 WAYS = ["step", "persistent", *["graph"] * torch.cuda.is_available()]
 
@@ -135,7 +141,7 @@ def wide(arguments):
 
 
 @each_cell
-@pytest.mark.parametrize("options", EVERY, ids=str)
+@pytest.mark.parametrize("options", EVERY, ids=named)
 def test_the_operator_is_the_loop_forward_and_backward(cell, options):
     arguments = example(cell, 4, 3, 2, 5, options)
     got, want = (outputs_and_gradients(name, arguments) for name in ("kernel", "loop"))
@@ -143,7 +149,7 @@ def test_the_operator_is_the_loop_forward_and_backward(cell, options):
 
 
 @each_cell
-@pytest.mark.parametrize("options", [set(), set(OPTIONS)], ids=str)
+@pytest.mark.parametrize("options", [set(), set(OPTIONS)], ids=named)
 def test_its_gradient_can_be_differentiated(cell, options):
     arguments = example(cell, 3, 2, 2, 3, options)
     got, want = (outputs_and_gradients(name, arguments, twice=True) for name in ("kernel", "loop"))
@@ -174,7 +180,7 @@ def inputs(cell, options, **sizes):
 
 
 @each_cell
-@pytest.mark.parametrize("options", [set(), set(OPTIONS)], ids=str)
+@pytest.mark.parametrize("options", [set(), set(OPTIONS)], ids=named)
 def test_the_operator_is_what_torch_asks_of_operators(cell, options):
     checks = torch.library.opcheck(ops.recur, (cell, *inputs(cell, options), True))
     assert set(checks.values()) == {"SUCCESS"}
@@ -218,7 +224,7 @@ SIZES = [(3, 5, 5), (1, 3, 7), (4, 1, 17), (2, 18, 3)]  # T, B, H
 
 @each_way
 @each_cell
-@pytest.mark.parametrize("options", FEW, ids=lambda options: "+".join(sorted(options)))
+@pytest.mark.parametrize("options", FEW, ids=named)
 def test_a_kernel_is_the_loop_in_float64(cell, way, options, monkeypatch):
     if way == "persistent" and DEVICE == "cuda":
         pytest.skip("no CUDA device has room for float64")
