@@ -124,6 +124,18 @@ def test_a_function_that_raises_fails_its_own_checks_and_no_others(name: str) ->
         assert failing == {part.cell for part in graded.parts}
 
 
+@EACH
+def test_a_function_may_have_further_arguments(name: str) -> None:
+    names = {g.name for g in GRADED[name] if inspect.signature(g.reference).parameters}
+    wider = {
+        cell.id: re.sub(rf"(def {cell.id}\([^)]*?),?\s*\)", r"\1, more=None)", cell.source, count=1)
+        for cell in read(SOLUTIONS, name).cells
+        if cell.id in names
+    }
+    assert all("more=None" in text for text in wider.values())
+    assert complaints(read(SOLUTIONS, name), wider) == {}
+
+
 @variants("misconceptions")
 def test_a_misconception_fails_a_check_of_its_function_and_of_no_other(
     name: str, graded: Graded, variant: Any

@@ -108,7 +108,10 @@ def make_draws(graded: Graded, part: Part, seed: tuple[int, ...], call: Call) ->
         want = graded.reference(*deepcopy(args))
         got = call(deepcopy(args))
         if got.missing:
-            raise Lost("missing", "there is no such function: no cell defines it")
+            raise Lost(
+                "missing",
+                "there is no such function: its cell is still the stub, or no cell defines it",
+            )
         if got.error is not None and got.error["type"] == TOO_LONG:
             raise Lost("too long", inert.one_line(got.error["message"]))
         yield Draw(part, args, (*seed, k, 1), want, got)
