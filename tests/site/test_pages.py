@@ -257,3 +257,15 @@ def test_search_finds_first_where_it_is_taught(words: str, browser: Browser, ser
         page.locator(".search-summary", has_text="found").wait_for()
         first = page.locator("#search-results li a").first.get_attribute("href") or ""
         assert first.startswith(FIRST[words]), first
+
+
+def test_formulas_have_one_size(browser: Browser, server: str) -> None:
+    sizes = (
+        """where => [...document.querySelectorAll(where)].map(e => getComputedStyle(e).fontSize)"""
+    )
+    with browser.new_context() as context, context.new_page() as page:
+        visit(page, server + "elman.html")
+        lines = page.evaluate(sizes, "article p span.math mjx-container")
+        displayed = page.evaluate(sizes, "article div.math mjx-container")
+        assert len(lines) > 20 and len(displayed) > 5
+        assert len({*lines, *displayed}) == 1
