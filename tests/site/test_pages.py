@@ -265,7 +265,7 @@ def test_formulas_have_one_size(browser: Browser, server: str) -> None:
     )
     with browser.new_context() as context, context.new_page() as page:
         visit(page, server + "elman.html")
-        lines = page.evaluate(sizes, "article p span.math mjx-container")
-        displayed = page.evaluate(sizes, "article div.math mjx-container")
+        lines = page.evaluate(sizes, "article section > p > span.math mjx-container")
+        displayed = page.evaluate(sizes, "article section > div.math mjx-container")
         assert len(lines) > 20 and len(displayed) > 5
         assert len({*lines, *displayed}) == 1
