@@ -18,6 +18,7 @@ PARTS = [
     "light",
     "mathjax",
     "notebooks",
+    "sources",
     "spoken",
     "toc",
 ]

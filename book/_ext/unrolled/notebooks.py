@@ -13,6 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from unrolled.plain import Plain
+from unrolled.sources import repository
 
 INSTALL = """\
 # The packages of the book, where they are missing. In Colab this takes some minutes.
@@ -21,11 +22,6 @@ try:
 except ImportError:
     %pip install --quiet "rnnlib[book,torch] @ git+{repository}"
 """
-
-
-def repository(app: Sphinx) -> str:
-    """Address of the sources, as ``_config.yml`` has it."""
-    return str(app.config.html_theme_options["repository_url"])
 
 
 def notebook(app: Sphinx, page: str) -> nbformat.NotebookNode:
@@ -39,7 +35,7 @@ def notebook(app: Sphinx, page: str) -> nbformat.NotebookNode:
         cell.metadata.clear()
     home = app.config.html_baseurl + app.builder.get_target_uri(page)
     here = f"This is a copy, to run and to change, of [a page of Unrolled]({home})."
-    install = INSTALL.format(repository=repository(app))
+    install = INSTALL.format(repository=repository(app.config))
     made.cells[:0] = [nbformat.v4.new_markdown_cell(here), nbformat.v4.new_code_cell(install)]
     for k, cell in enumerate(made.cells):
         cell["id"] = f"cell-{k}"
@@ -65,7 +61,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         if runs_code(app, page):
             nbformat.write(notebook(app, page), folder / f"{page}.ipynb")
     (folder.parent / "binder").mkdir(exist_ok=True)
-    needed = f"rnnlib[book,torch] @ git+{repository(app)}\njupyterlab\n"
+    needed = f"rnnlib[book,torch] @ git+{repository(app.config)}\njupyterlab\n"
     (folder.parent / "binder" / "requirements.txt").write_text(needed)
 
 
@@ -76,7 +72,7 @@ def offer(
     if doctree is None or not runs_code(app, page):
         return
     path, branch = f"notebooks/{page}.ipynb", app.config.launch_branch
-    owner = repository(app).removeprefix("https://github.com/")
+    owner = repository(app.config).removeprefix("https://github.com/")
     places = {
         "Colab": f"https://colab.research.google.com/github/{owner}/blob/{branch}/{path}",
         "Binder": f"https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/{path}",

@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.directives.code import LiteralIncludeReader
 
 from unrolled.include import without_docstring
+from unrolled.sources import with_address
 
 FENCE = re.compile(r"\s*(?P<fence>`{3,}|:{3,})\{(?P<name>[\w-]+)\}\s*(?P<argument>.*)")
 OPTION = re.compile(r":(?P<key>[\w-]+):\s*(?P<value>.*)")
@@ -65,6 +66,7 @@ class Plain:
             "solution": lambda: folded("Solution", self.text("\n".join(body))),
             "exercise": lambda: f"**Exercise: {argument}**\n" + self.text("\n".join(body)),
             "admonition": lambda: quoted(argument, self.text("\n".join(body))),
+            "commands": lambda: f"```sh\n{with_address(body, self.app.config)}\n```",
             "figure": lambda: f"*{' '.join(body).strip()}*",
         }.get(name, lambda: "" if name in SILENT else self.text("\n".join(body)))
         return make()
