@@ -139,7 +139,7 @@ def undeserved(score: Any, deserves: float) -> bool:
 
 def totals(rows: list[Row], column: str) -> Row:
     """Counts over all rows that were run."""
-    run = [row for row in rows if not str(row.get(f"{column}_says", "")).startswith("not run")]
+    run = [row for row in rows if "not run" not in str(row.get(f"{column}_says", ""))]
     honest = [row for row in run if row["group"] == "honest"]
     points = [
         row[column] - row["deserves"]
@@ -149,7 +149,9 @@ def totals(rows: list[Row], column: str) -> Row:
     return {
         "run": len(run),
         "undeserved": sum(undeserved(row[column], row["deserves"]) for row in run),
-        "undeserved_full": sum(row[column] == 100 and row["deserves"] < 100 for row in run),
+        "undeserved_full": sum(
+            isinstance(row[column], float) and row[column] >= 100 > row["deserves"] for row in run
+        ),
         "undeserved_points": sum(points),
         "without_score": sum(row[column] is None for row in run),
         "less_than_deserved": sum(
@@ -165,14 +167,15 @@ def table(rows: list[Row]) -> str:
     """The rows as Markdown for the instructor's page."""
 
     def show(score: Any, says: str = "") -> str:
-        if says.startswith("not run"):
+        if "not run" in says:
             return says
         return "no score" if score is None else f"{score:g}" if isinstance(score, float) else score
 
     lines = ["| what is handed in | deserves | nbgrader | ours |", "|---|---|---|---|"]
     for row in rows:
-        says = f" ({row['stock_says']})" if row["stock"] is not None and row["stock_says"] else ""
-        stock_ = show(row["stock"], row["stock_says"]) + says
+        stock_ = show(row["stock"], row["stock_says"])
+        if row["stock_says"] and "not run" not in row["stock_says"]:
+            stock_ += f" ({row['stock_says']})"
         what = f"{row['says']} (`{row['name']}`)".replace("|", "\\|")
         lines.append(f"| {what} | {row['deserves']} | {stock_} | {show(row['ours'])} |")
     return "\n".join(lines)
