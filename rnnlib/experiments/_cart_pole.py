@@ -41,7 +41,8 @@ def step(state: Tensor, force: Tensor) -> Tensor:
     _, v, theta, omega = state.unbind(-1)
     sin, cos = theta.sin(), theta.cos()
     q = (force + MASS * LENGTH * omega**2 * sin) / M  # (cart-pole-push)
-    alpha = (G * sin - q * cos) / (LENGTH * (4 / 3 - MASS * cos**2 / M))  # (cart-pole-turn)
+    arm = LENGTH * (4 / 3 - MASS * cos**2 / M)
+    alpha = (G * sin - q * cos) / arm  # (cart-pole-turn)
     a = q - MASS * LENGTH * alpha * cos / M  # (cart-pole-drive)
     return state + TAU * torch.stack([v, a, omega, alpha], -1)  # (cart-pole-euler)
 
@@ -49,7 +50,8 @@ def step(state: Tensor, force: Tensor) -> Tensor:
 def push(u: Tensor) -> Tensor:
     """The force that a policy's answer means, with the gradient of a smooth one."""
     smooth = FORCE * u.tanh()
-    return smooth + (FORCE * torch.where(u > 0, 1.0, -1.0) - smooth).detach()  # (straight-through)
+    sign = torch.where(u > 0, 1.0, -1.0)
+    return smooth + (FORCE * sign - smooth).detach()  # (straight-through)
 
 
 def look(positions: Tensor, before: Tensor, noise: Any, drop: Any, draw: torch.Generator) -> Tensor:
