@@ -7,8 +7,9 @@ array with a row for each step, 1 at its own place and 0 elsewhere. The composit
 them adds two rows, and 1 more wherever there is something. So the row of a prefix says how deep in
 its tree of compositions each step lies, which is the tree itself; `chains` reads the longest chain
 and the number of different compositions off all rows. A result without such trees of its own is not
-right, however it came about. Where segments are scanned, calls of compose are numbered, by a list
-that the composition brings along, and one array more says which call made what.
+right, however it came about. Compositions that are made again leave no trace in a tree. So they are
+numbered, or the calls of compose are where segments are scanned, by a list that the composition
+brings along, and one array more says which one made what.
 """
 
 from functools import partial
@@ -40,14 +41,28 @@ def matrices(p, q):
 
 
 def either(p, q):
-    """Is there a true one among these steps?"""
-    return (p[0] | q[0],)
+    """Is there a true one among these steps? And a sum."""
+    return p[0] | q[0], p[1] + q[1]
+
+
+def held(p, q):
+    """What the first step holds, the very array that came; and a sum."""
+    with np.errstate(over="ignore"):
+        return p[0], p[1] + q[1]
 
 
 def recorded(p, q):
     """As affine, with a record."""
     together = p[2] + q[2]
     return q[0] * p[0], q[0] * p[1] + q[1], together + (together > 0)
+
+
+def tallied(made, p, q):
+    """As recorded; a fourth array numbers the compositions, and ``made`` is how many there were."""
+    together, S = p[2] + q[2], max(len(p[3]), len(q[3]))
+    made[0] += S
+    number = np.arange(made[0] - S, made[0]) + 1.0
+    return q[0] * p[0], q[0] * p[1] + q[1], together + (together > 0), number
 
 
 def shared(calls, p, q):
@@ -75,8 +90,10 @@ def some_steps(rng, kind, *shape):
         return a, b, rng.uniform(0.5, 1.5, shape)
     if kind is matrices:
         return (rng.normal(size=(*shape, 2, 2)) / 1.5,)
-    if kind is either:
-        return (rng.random(shape) < 0.2,)
+    if kind is either:  # without a nan the judge takes 1.0 for True, and looks no further
+        b = rng.normal(size=(*shape, 2))  # a list of arrays of one shape arrives as one array
+        b[rng.integers(len(b))] = np.nan
+        return rng.random(shape) < 0.2, b
     return a, b
 
 
@@ -105,7 +122,8 @@ def scan_inputs(rng):
 
 def recorded_inputs(rng):
     T = int(rng.choice([23, 32, 64, 81, 100, 121]))  # squares: chunks have √T
-    return partial(ending, [0], recorded), (*some_steps(rng, affine, T, 2), np.eye(T))
+    steps = (*some_steps(rng, affine, T, 2), np.eye(T), np.zeros(T))
+    return partial(ending, [0], partial(tallied, [0])), steps
 
 
 def borders(rng, T, B):
@@ -118,10 +136,14 @@ def borders(rng, T, B):
 
 
 def segmented_inputs(rng):
+    """Every other time with sums that are infinite across a reset, and finite within segments."""
     kind, B = any_kind(rng), int(rng.integers(2, 4))
     T = int(rng.integers(6, 14))
-    steps = some_steps(rng, kind, T, B, *[4][: rng.integers(2)])
-    return kind, steps, borders(rng, T, B)
+    steps, resets = some_steps(rng, kind, T, B, *[4][: rng.integers(2)]), borders(rng, T, B)
+    if rng.integers(2):
+        begins = resets | (np.arange(T) == 0)[:, None]
+        return held, (rng.normal(size=(T, B)), np.where(begins, 1.5e308, 1.0)), resets
+    return kind, steps, resets
 
 
 def short_segments(rng, T):
@@ -171,13 +193,18 @@ def stretches(rng):
 
 
 def far_stretches(rng):
-    """Both far up or down; or one above the other; or the older one fades below the newer."""
+    """Both far up or down; or one above the other; or the older one fades below the newer.
+
+    What was there before both may fade as far, and makes no difference to shift or weights.
+    """
     T, B, H = rng.permutation([2, 3, 4])
     up, apart = rng.choice([-1000.0, 1000.0]), rng.choice([0.0, 0.0, 900.0, -900.0], (T, B))
     p, q = stretch(rng, T, B, H, up), stretch(rng, T, B, H, up)
     fade = np.where(apart > 0, rng.choice([-1800.0, -2.0], (T, B)), -2.0)
     fade.flat[:2], apart.flat[:2] = (-1800.0, -2.0), 900.0
-    return (p[0], p[1] + apart, *p[2:]), (q[0] + fade, *q[1:])
+    before = rng.choice([-1800.0, 0.0], (T, B))
+    before.flat[1] = -1800.0
+    return (p[0] + before, p[1] + apart, *p[2:]), (q[0] + fade, *q[1:])
 
 
 def second_order_inputs(rng, T=None, B=None, H=None):
@@ -254,14 +281,24 @@ def out_of_order(got, want):
 
 
 def chain_and_work(result, args):
-    """Zeros if both are within bounds and the prefixes right, or else what they are."""
+    """Zeros if both are within bounds and the prefixes right, or else what they are.
+
+    And, where all of these are zero, one if too many compositions were made again or for nothing.
+    """
     steps = args[1]
     T = len(steps[0])
-    a, b, paths = result
-    paths = of_shape(paths, T, T)
+    a, b, paths, numbers = result
+    paths, made = of_shape(paths, T, T), of_shape(numbers, T).max()
     longest, work = chains(paths, [0] * T) or (-1, no_trees(paths))
     bad = longest * (not 0 <= longest <= allowed(T)), work * (not 0 <= work < 2 * T)
-    return np.array([*bad, out_of_order((a, b), scan(affine, steps[:2]))], dtype=float)
+    found = [*bad, out_of_order((a, b), scan(affine, steps[:2]))]
+    return np.array([*found, not any(found) and made >= 4 * T], dtype=float)
+
+
+def dtypes_too(result, rng):
+    """All arrays, with a number for nan, and which of them hold booleans."""
+    arrays = [np.asarray(a) for a in result]
+    return *(np.nan_to_num(a, nan=1e9) for a in arrays), [1.0 * (a.dtype == bool) for a in arrays]
 
 
 def calls_of(numbers):
@@ -298,6 +335,11 @@ def said_of_chains(result, rng):
     if not found:
         return "the rows of the record are not those of all prefixes"
     if found[0] <= allowed(T) and found[1] < 2 * T:
+        if (made := int(np.max(result[3]))) >= 4 * T:
+            return (
+                f"with T = {T} it makes {found[1]} different compositions, but {made} with those "
+                f"made again or for nothing, of fewer than {4 * T} allowed"
+            )
         return "its chains are short and its compositions few, but its prefixes are not right"
     return (
         f"with T = {T} its longest chain has {found[0]} compositions, of {allowed(T)} allowed, and "
@@ -309,10 +351,10 @@ def said_of_segments(result, args):
     paths = np.asarray(result[2])
     T, longest = len(paths), int(paths.max()) - 1
     *rows, many, _ = chain_in_segments(result, args)
-    if longest > allowed(T):
-        return f"with T = {T} its longest chain has {longest} compositions, of {allowed(T)} allowed"
-    if any(rows):
+    if min(rows) < 0:
         return "the rows of the record are not those of all prefixes within segments"
+    if any(rows):
+        return f"with T = {T} its longest chain has {longest} compositions, of {allowed(T)} allowed"
     if many:
         calls, _ = calls_of(result[3])
         return f"with T = {T} it calls compose {calls} times or more, of {allowed(T)} allowed"
@@ -369,6 +411,26 @@ def compose_scales_both(p, q):
     """b_q is multiplied by a_q as well; in step q it is added last."""
     (a_p, b_p), (a_q, b_q) = p, q
     return a_q * a_p, a_q * (b_p + b_q)
+
+
+def compose_scales_twice(p, q):
+    """b_p is multiplied by both factors; it is there after step p, so it goes through q alone."""
+    (a_p, b_p), (a_q, b_q) = p, q
+    return a_q * a_p, a_p * a_q * b_p + b_q
+
+
+def compose_scales_own(p, q):
+    """Each summand is multiplied by the factor of its own step; in each step the factor comes
+    first and the summand after it."""
+    (a_p, b_p), (a_q, b_q) = p, q
+    return a_q * a_p, a_p * b_p + a_q * b_q
+
+
+def compose_scales_other(p, q):
+    """a_q multiplies the wrong one of the summands: which of the two is there when step q
+    begins?"""
+    (a_p, b_p), (a_q, b_q) = p, q
+    return a_q * a_p, a_q * b_q + b_p
 
 
 def compose_adds_factors(p, q):
@@ -477,20 +539,29 @@ def scan_by_doubling(compose, steps):
     return steps
 
 
+def _halved(compose, steps, cut):
+    """All prefixes from those of both halves; of T steps the first half has cut(T)."""
+    T, h = len(steps[0]), cut(len(steps[0]))
+    if T == 1:
+        return steps
+    halves = (slice(h), slice(h, None))
+    left, right = (_halved(compose, tuple(s[k] for s in steps), cut) for k in halves)
+    end = tuple(np.repeat(s[-1:], T - h, axis=0) for s in left)
+    return tuple(np.concatenate(both) for both in zip(left, compose(end, right), strict=True))
+
+
 def scan_by_halves(compose, steps):
     """Both halves are scanned, and then the whole second half is composed with the end of the
     first. That is T/2 compositions on each of log₂ T levels, and fewer than 2T in all are asked
     for. Compose in pairs, so that there is one half to scan and not two."""
+    return _halved(compose, steps, lambda T: T // 2)
 
-    def halves(steps):
-        T = len(steps[0])
-        if T == 1:
-            return steps
-        left, right = (halves(tuple(s[k] for s in steps)) for k in np.split(np.arange(T), [T // 2]))
-        end = tuple(np.repeat(s[-1:], T - T // 2, axis=0) for s in left)
-        return tuple(np.concatenate(both) for both in zip(left, compose(end, right), strict=True))
 
-    return halves(steps)
+def scan_by_upper_halves(compose, steps):
+    """Both halves are scanned, and then the whole second half is composed with the end of the
+    first, on each of log₂ T levels; fewer than 2T compositions in all are asked for. Compose in
+    pairs, so that there is one half to scan and not two."""
+    return _halved(compose, steps, lambda T: (T + 1) // 2)
 
 
 def scan_by_chunks(compose, steps):
@@ -522,6 +593,23 @@ def scan_each_anew(compose, steps):
         return compose(whole(left), whole(right))
 
     prefixes = [whole(tuple(s[: t + 1] for s in steps)) for t in range(len(steps[0]))]
+    return tuple(np.concatenate(parts) for parts in zip(*prefixes, strict=True))
+
+
+def scan_makes_again(compose, steps):
+    """There are few enough different compositions, but far more are made: the same ones over and
+    over, or some that nobody needs. Keep what was composed once, and compose no more than that."""
+
+    def block(i, n):
+        if n == 1:
+            return tuple(s[i : i + 1] for s in steps)
+        return compose(block(i, n // 2), block(i + n // 2, n // 2))
+
+    def prefix(n):
+        low = n & -n
+        return block(0, n) if n == low else compose(prefix(n - low), block(n - low, low))
+
+    prefixes = [prefix(t + 1) for t in range(len(steps[0]))]
     return tuple(np.concatenate(parts) for parts in zip(*prefixes, strict=True))
 
 
@@ -639,6 +727,38 @@ def scan_with_odd(compose, steps):
     )
 
 
+def scan_with_later(compose, steps):
+    """On the way down the prefixes are composed with steps that come too late; between the prefix
+    at t and these, a step is left out."""
+    return _up_and_down(
+        steps, compose, lambda p, q, odd, second: compose(p, tuple(s[1:] for s in second))
+    )
+
+
+def scan_with_identity(compose, steps):
+    """A step is put in that is to do nothing, with 1 for its factor and 0 for the rest. That is so
+    for (scan-compose) alone, and for another compose there may be no such step: begin with what is
+    there, the first step."""
+    T, n, d = len(steps[0]), 1, 1
+    while n < T:
+        n *= 2
+    s = [np.concatenate([x, np.zeros((n - T, *x.shape[1:]), x.dtype)]) for x in steps]
+    own = tuple(x.copy() for x in s)
+    while d < n:
+        up = compose(tuple(x[d - 1 :: 2 * d] for x in s), tuple(x[2 * d - 1 :: 2 * d] for x in s))
+        for x, new in zip(s, up, strict=True):
+            x[2 * d - 1 :: 2 * d] = new
+        d *= 2
+    for k, x in enumerate(s):
+        x[-1] = k == 0
+    while d > 1:
+        d //= 2
+        left, right = (tuple(x[k * d - 1 :: 2 * d].copy() for x in s) for k in (1, 2))
+        for x, new, r in zip(s, compose(right, left), right, strict=True):
+            x[2 * d - 1 :: 2 * d], x[d - 1 :: 2 * d] = new, r
+    return tuple(x[:T] for x in compose(tuple(s), own))
+
+
 def scan_shifted(compose, steps):
     """The prefixes are a place late: the one at t must contain step t."""
     prefixes = [tuple(s[:1] for s in steps)] * 2
@@ -710,6 +830,12 @@ def scan_forgets_dtype(compose, steps):
     return _up_and_down(steps, compose, lambda p, q, *_: compose(p, q), lambda s: np.empty(s.shape))
 
 
+def scan_returns_floats(compose, steps):
+    """The prefixes are right, but come back as floats, also where steps has booleans: each array
+    of the result has the dtype of its array in steps."""
+    return tuple(1.0 * s for s in _up_and_down(steps, compose, lambda p, q, *_: compose(p, q)))
+
+
 def scan_levels(compose, steps):
     T, levels = len(steps[0]), [steps]
     while len(levels[-1][0]) > 1:
@@ -764,6 +890,25 @@ def scan_step_by_step(compose, steps):
 
     items = [tuple(s[t : t + 1] for s in steps) for t in range(len(steps[0]))]
     return tuple(np.concatenate(parts).tolist() for parts in zip(*up_and_down(items), strict=True))
+
+
+def scan_padded(compose, steps):
+    T, d, n = len(steps[0]), 1, 1
+    while n < T:
+        n *= 2
+    out = [np.concatenate([s, *[s[-1:]] * (n - T)]) for s in steps]
+
+    def put(left, right):
+        new = compose(tuple(s[left] for s in out), tuple(s[right] for s in out))
+        for s, one in zip(out, new, strict=True):
+            s[right] = one
+
+    while d < n:
+        put(slice(d - 1, None, 2 * d), slice(2 * d - 1, None, 2 * d))
+        d *= 2
+    for d in (2**k for k in reversed(range(n.bit_length() - 2))):
+        put(slice(2 * d - 1, -d, 2 * d), slice(3 * d - 1, None, 2 * d))
+    return tuple(s[:T] for s in out)
 
 
 def doubling(compose, steps):
@@ -913,6 +1058,35 @@ def logs_without_half(W_x, b, xs):
     return scan(lambda p, q: (p[0] + q[0], np.logaddexp(q[0] + p[1], q[1])), steps)
 
 
+def logs_without_bias(W_x, b, xs):
+    """The bias b is missing from the preactivations."""
+    steps = _log_steps(W_x, 0 * b, xs)
+    return scan(lambda p, q: (p[0] + q[0], np.logaddexp(q[0] + p[1], q[1])), steps)
+
+
+def logs_of_one_alone(W_x, b, xs):
+    """g is added as it is, and the logarithm of the share as a logarithm: a product of the two
+    needs the logarithm of both."""
+    k, a_n = np.split(xs @ W_x.T + b, 2, axis=-1)
+    g = np.where(a_n >= 0, a_n + 0.5, 1 / (1 + np.exp(-a_n)))
+    steps = -np.logaddexp(0, -k), -np.logaddexp(0, k) + g
+    return scan(lambda p, q: (p[0] + q[0], np.logaddexp(q[0] + p[1], q[1])), steps)
+
+
+def logs_multiplies_inside(W_x, b, xs):
+    """Where an older summand fades, its logarithm is multiplied by log a; numbers are multiplied
+    where their logarithms are added."""
+    steps = _log_steps(W_x, b, xs)
+    return scan(lambda p, q: (p[0] + q[0], np.logaddexp(q[0] * p[1], q[1])), steps)
+
+
+def logs_larger(W_x, b, xs):
+    """Of two summands the larger is taken; both are there, and np.logaddexp gives the logarithm of
+    their sum."""
+    steps = _log_steps(W_x, b, xs)
+    return scan(lambda p, q: (p[0] + q[0], np.maximum(q[0] + p[1], q[1])), steps)
+
+
 def logs_unscanned(W_x, b, xs):
     """These are the logarithms of single steps; they are not composed yet."""
     return _log_steps(W_x, b, xs)
@@ -1011,6 +1185,39 @@ def segmented_either_cuts(compose, steps, resets):
     """A flag in either stretch cuts; only one in the later cuts the two apart. What one in the
     earlier cuts off is gone already, and the rest of it belongs to the same segment."""
     return _flagged(compose, steps, resets, cuts=np.logical_or)[1:]
+
+
+def segmented_turned(compose, steps, resets):
+    """The two cases are exchanged: the later stretch stands alone where it has no reset, and is
+    composed with what comes before where it has one."""
+    return _flagged(compose, steps, resets, cuts=lambda f_p, f_q: ~f_q)[1:]
+
+
+def segmented_blends(compose, steps, resets):
+    """What comes before a reset is multiplied by 0 and added; where it is infinite that is nan.
+    Choose one of the two instead of adding both."""
+
+    def flagged(p, q):
+        f_q, out = q[0], []
+        for new, alone in zip(compose(tuple(p[1:]), tuple(q[1:])), q[1:], strict=True):
+            f = f_q.reshape(f_q.shape + (1,) * (alone.ndim - 2))
+            out.append(f * alone + (1 - f) * new)
+        return p[0] | f_q, *out
+
+    return scan(flagged, (resets, *steps))[1:]
+
+
+def segmented_writes(compose, steps, resets):
+    """What compose returns is written into. It may be what compose was given, so the steps of the
+    caller are written into as well: put what you choose into new arrays."""
+
+    def flagged(p, q):
+        both = compose(tuple(p[1:]), tuple(q[1:]))
+        for new, alone in zip(both, q[1:], strict=True):
+            new[q[0]] = alone[q[0]]
+        return p[0] | q[0], *both
+
+    return scan(flagged, (resets, *steps))[1:]
 
 
 def segmented_swaps(compose, steps, resets):
@@ -1265,6 +1472,16 @@ def fading_shift_of_both(p, q):
     return l_p + l_q, m, f[..., None] * c_p + i[..., None] * c_q, f * n_p + i * n_q
 
 
+def fading_shift_by_both(p, q):
+    """For the shift m_p is lowered by l of p as well, which is in the sums of p already. Where that
+    l is far below 0 the shift is far below the sums of p, and their weight is infinite: compare
+    m_p + l_q with m_q."""
+    (l_p, m_p, c_p, n_p), (l_q, m_q, c_q, n_q) = p, q
+    m = np.maximum(m_p + l_p + l_q, m_q)
+    f, i = np.exp(m_p + l_q - m), np.exp(m_q - m)
+    return l_p + l_q, m, f[..., None] * c_p + i[..., None] * c_q, f * n_p + i * n_q
+
+
 def fading_shift_of_q(p, q):
     """The shift is always that of q; where p is much larger its weight is infinite. The larger of
     m_p + l_q and m_q is safe."""
@@ -1360,6 +1577,16 @@ def fading_divides(p, q):
     m = np.maximum(m_p + l_q, m_q)
     f, i = np.exp(m_p + l_q - m), np.exp(m_q - m)
     n = f * n_p + i * n_q
+    return l_p + l_q, m, (f[..., None] * c_p + i[..., None] * c_q) / n[..., None], n
+
+
+def fading_averages(p, q):
+    """c is made a mean of the two c, with n for weights; c and n are sums, and each is the sum of
+    the two under the same weights."""
+    (l_p, m_p, c_p, n_p), (l_q, m_q, c_q, n_q) = p, q
+    m = np.maximum(m_p + l_q, m_q)
+    f, i = n_p * np.exp(m_p + l_q - m), n_q * np.exp(m_q - m)
+    n = f + i
     return l_p + l_q, m, (f[..., None] * c_p + i[..., None] * c_q) / n[..., None], n
 
 
@@ -1522,6 +1749,35 @@ def back_nothing_carried(a, c, h0, h_before, hs, dhs):
     return _five(a, c, h0, h_before, hs, dhs.copy())
 
 
+def back_sends_dhs(a, c, h0, h_before, hs, dhs):
+    """Later states send back dhs alone; what h_{t+1} and h_{t+2} send back is all that reaches
+    them, from later states too."""
+    later = np.concatenate([dhs, np.zeros_like(dhs[:2])])
+    next_a, next_c = (np.concatenate([x, np.zeros_like(x[:2])]) for x in (a, c))
+    lam = dhs + next_a[1:-1] * later[1:-1] + next_c[2:] * later[2:]
+    return _five(a, c, h0, h_before, hs, lam)
+
+
+def back_pushes_round(a, c, h0, h_before, hs, dhs):
+    """What h_1 and h_2 send to h_0 and h_{-1} is added to the last states: an index below 0 counts
+    from the end."""
+    lam = dhs.copy()
+    for t in reversed(range(len(a))):
+        lam[t - 1] += a[t] * lam[t]
+        lam[t - 2] += c[t] * lam[t]
+    return _five(a, c, h0, h_before, hs, lam)
+
+
+def back_shifted_down(a, c, h0, h_before, hs, dhs):
+    """The factors are shifted the wrong way: what comes back to h_t has factors of steps before t,
+    and it comes by the equations of t + 1 and t + 2."""
+    zeros = np.zeros_like(a[:2])
+    former_a = np.concatenate([zeros[:1], a[:-1]])[::-1]
+    former_c = np.concatenate([zeros, c[:-2]])[::-1]
+    db = second_order(former_a, former_c, dhs[::-1], zeros[0], zeros[0])[::-1]
+    return _five(a, c, h0, h_before, hs, db)
+
+
 def back_factors_swapped(a, c, h0, h_before, hs, dhs):
     """a and c are swapped on the way back: a goes with one step, c with two."""
     return _five(a, c, h0, h_before, hs, _walk(c, a, dhs))
@@ -1573,6 +1829,27 @@ def back_states_swapped(a, c, h0, h_before, hs, dhs):
     return da, dc, db, dh0, dh_before
 
 
+def back_states_wrap(a, c, h0, h_before, hs, dhs):
+    """For the first steps da and dc are made with the last states: hs at an index below 0 counts
+    from the end. Before h_1 come h_0 and h_{-1}."""
+    _, _, db, dh0, dh_before = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
+    return db * np.roll(hs, 1, axis=0), db * np.roll(hs, 2, axis=0), db, dh0, dh_before
+
+
+def back_da_wraps(a, c, h0, h_before, hs, dhs):
+    """da of the first step is made with the last state: hs at an index below 0 counts from the
+    end. Before h_1 comes h_0."""
+    _, dc, db, dh0, dh_before = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
+    return db * np.roll(hs, 1, axis=0), dc, db, dh0, dh_before
+
+
+def back_dc_before_twice(a, c, h0, h_before, hs, dhs):
+    """In dc both of the first steps are made with h_before; c_2 multiplies h_0."""
+    da, dc, db, dh0, dh_before = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
+    dc[1] = db[1] * h_before
+    return da, dc, db, dh0, dh_before
+
+
 def back_loss_for_lam(a, c, h0, h_before, hs, dhs):
     """da and dc are made with dhs[t] alone; they are made with all that reaches h_t."""
     _, _, db, dh0, dh_before = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
@@ -1596,6 +1873,12 @@ def back_before_of_next(a, c, h0, h_before, hs, dhs):
     """dh_before has the factor c_2; h_{-1} enters h_1, with the factor c_1."""
     da, dc, db, dh0, _ = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
     return da, dc, db, dh0, c[1] * db[0]
+
+
+def back_before_through_h0(a, c, h0, h_before, hs, dhs):
+    """dh_before has a way through h_0; both are given, and neither is made of the other."""
+    da, dc, db, dh0, dh_before = _five(a, c, h0, h_before, hs, _walk(a, c, dhs))
+    return da, dc, db, dh0, dh_before + a[0] * dh0
 
 
 def back_start_as_adjoint(a, c, h0, h_before, hs, dhs):
@@ -1702,6 +1985,9 @@ GRADED = (
             compose_adds_summands,
             compose_scales_by_p,
             compose_scales_both,
+            compose_scales_twice,
+            compose_scales_own,
+            compose_scales_other,
             compose_adds_factors,
             compose_forgets_b_q,
             compose_forgets_a_p,
@@ -1713,6 +1999,9 @@ GRADED = (
             compose_reversed: "first q and then p",
             compose_adds_summands: "b_p is added before step q",
             compose_scales_by_p: "b_p is multiplied by a_p",
+            compose_scales_twice: "passes through q alone",
+            compose_scales_own: "the factor of its own step",
+            compose_scales_other: "the wrong summand",
             compose_adds_factors: "the factors are added",
             compose_turned: "turned round",
         },
@@ -1721,7 +2010,7 @@ GRADED = (
         "scan",
         scan,
         (
-            Part("scan-check-prefixes", 8, scan_inputs, draws=24),
+            Part("scan-check-prefixes", 8, scan_inputs, observe=dtypes_too, draws=24),
             Part(
                 "scan-check-chains",
                 12,
@@ -1734,8 +2023,10 @@ GRADED = (
             scan_by_a_loop,
             scan_by_doubling,
             scan_by_halves,
+            scan_by_upper_halves,
             scan_by_chunks,
             scan_each_anew,
+            scan_makes_again,
             scan_swaps,
             scan_swaps_up,
             scan_swaps_down,
@@ -1745,21 +2036,26 @@ GRADED = (
             scan_only_neighbours,
             scan_with_step,
             scan_with_odd,
+            scan_with_later,
+            scan_with_identity,
             scan_even_only,
             scan_shifted,
             scan_total,
             scan_doubles_in_place,
             scan_assumes_affine,
             scan_forgets_dtype,
+            scan_returns_floats,
             scan_without_end,
             scan_in_place,
         ),
-        alternatives=(scan_levels, scan_in_the_array, scan_step_by_step),
+        alternatives=(scan_levels, scan_in_the_array, scan_step_by_step, scan_padded),
         says={
             scan_by_a_loop: "this is a loop",
             scan_by_doubling: "this is doubling",
             scan_by_halves: "are both halves scanned",
+            scan_by_upper_halves: "are both halves scanned",
             scan_each_anew: "share what they have in common",
+            scan_makes_again: "made again and again",
             scan_swaps: "here it is turned round",
             scan_by_chunks: "from chunk to chunk",
             scan_swaps_up: "here it is turned round",
@@ -1768,11 +2064,14 @@ GRADED = (
             scan_without_down: "that is step t alone",
             scan_only_neighbours: "only neighbours",
             scan_with_odd: "in it twice and another is missing",
+            scan_with_later: "a later step is in it",
+            scan_with_identity: "a step put in that does nothing",
             scan_even_only: "if T is odd",
             scan_shifted: "step t is missing",
             scan_total: "not the last alone",
             scan_assumes_affine: "the number of arrays",
             scan_forgets_dtype: "np.empty_like",
+            scan_returns_floats: "come back as float64",
             scan_without_end: "where does the recursion end",
         },
     ),
@@ -1799,6 +2098,10 @@ GRADED = (
             logs_reversed,
             logs_write_more,
             logs_without_half,
+            logs_without_bias,
+            logs_of_one_alone,
+            logs_multiplies_inside,
+            logs_larger,
             logs_unscanned,
             logs_exponentiated,
         ),
@@ -1820,6 +2123,10 @@ GRADED = (
             logs_reversed: "first q and then p",
             logs_write_more: "its sign is turned",
             logs_without_half: "not a",
+            logs_without_bias: "the bias b is missing",
+            logs_of_one_alone: "where the logarithm of g(a) belongs",
+            logs_multiplies_inside: "log a and log b are multiplied",
+            logs_larger: "the larger of two is not their sum",
             logs_unscanned: "scan them",
             logs_exponentiated: "its logarithm is asked for",
         },
@@ -1828,7 +2135,7 @@ GRADED = (
         "segmented_scan",
         segmented_scan,
         (
-            Part("segmented_scan-check-prefixes", 9, segmented_inputs),
+            Part("segmented_scan-check-prefixes", 9, segmented_inputs, draws=20),
             Part(
                 "segmented_scan-check-chains",
                 9,
@@ -1843,6 +2150,9 @@ GRADED = (
             segmented_both_flags,
             segmented_flag_of_p,
             segmented_either_cuts,
+            segmented_turned,
+            segmented_blends,
+            segmented_writes,
             segmented_swaps,
             segmented_keeps_p,
             segmented_late,
@@ -1866,6 +2176,9 @@ GRADED = (
             segmented_both_flags: "either of its parts",
             segmented_flag_of_p: "a flag in the later stretch cuts",
             segmented_either_cuts: "which of the two flags cuts",
+            segmented_turned: "step t stands alone, although there is no reset",
+            segmented_blends: "not even multiplied by 0",
+            segmented_writes: "what compose returns written into",
             segmented_swaps: "here it is turned round",
             segmented_keeps_p: "the later stretch is kept",
             segmented_late: "a step late",
@@ -1895,6 +2208,7 @@ GRADED = (
             fading_by_both,
             fading_reversed,
             fading_shift_of_both,
+            fading_shift_by_both,
             fading_shift_of_q,
             fading_shift_of_p,
             fading_shift_unfaded,
@@ -1906,6 +2220,7 @@ GRADED = (
             fading_c_plain,
             fading_weights_of_step,
             fading_divides,
+            fading_averages,
             fading_l_of_q,
             fading_multiplies_l,
             fading_without_axis,
@@ -1923,6 +2238,7 @@ GRADED = (
             fading_by_both: "in them already",
             fading_reversed: "first q and then p",
             fading_shift_of_both: "compare m_p + l_q with m_q",
+            fading_shift_by_both: "may go through exp",
             fading_shift_of_q: "may go through exp",
             fading_shift_of_p: "may go through exp",
             fading_shift_unfaded: "may go through exp",
@@ -1938,6 +2254,7 @@ GRADED = (
             fading_c_plain: "the two c are added",
             fading_weights_of_step: "n of q is put at 1",
             fading_divides: "c is the mean already",
+            fading_averages: "a mean of the two c",
             fading_l_of_q: "that of one stretch",
             fading_without_axis: "a weight needs an axis",
         },
@@ -1956,6 +2273,9 @@ GRADED = (
             back_first_order,
             back_only_c,
             back_nothing_carried,
+            back_sends_dhs,
+            back_pushes_round,
+            back_shifted_down,
             back_factors_swapped,
             back_forward,
             back_turned,
@@ -1964,10 +2284,14 @@ GRADED = (
             back_da_new_state,
             back_dc_of_da,
             back_states_swapped,
+            back_states_wrap,
+            back_da_wraps,
+            back_dc_before_twice,
             back_loss_for_lam,
             back_dh0_one_way,
             back_before_twice,
             back_before_of_next,
+            back_before_through_h0,
             back_start_as_adjoint,
             back_ends_swapped,
             back_in_order_a_b_c,
@@ -1983,6 +2307,13 @@ GRADED = (
             back_unshifted: "those of step t",
             back_first_order: "the way by c is missing",
             back_nothing_carried: "nothing comes back",
+            back_sends_dhs: "later states send back dhs alone",
+            back_pushes_round: "an index below 0 wraps",
+            back_shifted_down: "shifted the wrong way",
+            back_states_wrap: "an index below 0 wraps",
+            back_da_wraps: "an index below 0 wraps",
+            back_dc_before_twice: "c_2 multiplies h_0",
+            back_before_through_h0: "no way leads through h_0",
             back_forward: "it runs forward",
             back_dhs_not_turned: "dhs is not turned",
             back_zeros_last: "wrong end",
