@@ -298,6 +298,11 @@ def att_by_root_of_places(queries, keys, values, mask):
     return _att(queries, keys, values, mask, root=np.sqrt(len(keys)))
 
 
+def att_by_root_of_examples(queries, keys, values, mask):
+    """The scores are divided by the root of the number of examples; D is the size of a query."""
+    return _att(queries, keys, values, mask, root=np.sqrt(queries.shape[1]))
+
+
 def att_without_mask(queries, keys, values, mask):
     """The mask is not used: hidden places are read too."""
     return _att(queries, keys, values, np.ones_like(mask))
@@ -328,12 +333,53 @@ def att_divided_after(queries, keys, values, mask):
     return np.einsum("nbt,tbv->nbv", weights, values), weights
 
 
+def _unshifted(queries, keys, values, mask, cut=None, mend=None):
+    e = np.einsum("nbd,tbd->nbt", queries, keys) / np.sqrt(queries.shape[2])
+    p = np.exp(np.where(mask, cut(e) if cut else e, -np.inf))
+    weights = p / p.sum(axis=2, keepdims=True)
+    weights = mend(weights) if mend else weights
+    return np.einsum("nbt,tbv->nbv", weights, values), weights
+
+
 def att_overflow(queries, keys, values, mask):
     """Exponentials of large scores overflow: subtract the largest score of each query that is
     seen, which changes no weight."""
+    return _unshifted(queries, keys, values, mask)
+
+
+def att_cut_off(queries, keys, values, mask):
+    """Large scores are cut off so that no exponential overflows: places with different scores get
+    the same weight. Subtract the largest score of each query that is seen, which changes none."""
+    return _unshifted(queries, keys, values, mask, cut=lambda e: np.clip(e, -500, 500))
+
+
+def att_cut_off_above(queries, keys, values, mask):
+    """Large scores are cut off so that no exponential overflows: places with different scores get
+    the same weight. Subtract the largest score of each query that is seen, which changes none."""
+    return _unshifted(queries, keys, values, mask, cut=lambda e: np.minimum(e, 700))
+
+
+def att_nan_replaced(queries, keys, values, mask):
+    """Exponentials of large scores overflow, and the nan that comes of it is made 0: then nothing
+    is read. Subtract the largest score of each query that is seen, which changes no weight."""
+    return _unshifted(queries, keys, values, mask, mend=np.nan_to_num)
+
+
+def att_zero_times_infinity(queries, keys, values, mask):
+    """There is nan even where nothing is hidden: 0 times infinity, or infinity less infinity, is
+    no number. np.where hides without computing with what it hides."""
+    e = np.einsum("nbd,tbd->nbt", queries, keys) / np.sqrt(queries.shape[2]) - ~mask * np.inf
+    p = np.exp(e - e.max(axis=2, keepdims=True))
+    weights = p / p.sum(axis=2, keepdims=True)
+    return np.einsum("nbt,tbv->nbv", weights, values), weights
+
+
+def att_less_the_mean(queries, keys, values, mask):
+    """There is nan wherever a place is hidden: the mean of scores is -∞ if one of them is. Subtract
+    the largest."""
     e = np.einsum("nbd,tbd->nbt", queries, keys) / np.sqrt(queries.shape[2])
     e = np.where(mask, e, -np.inf)
-    p = np.exp(e)
+    p = np.exp(e - e.mean(axis=2, keepdims=True))
     weights = p / p.sum(axis=2, keepdims=True)
     return np.einsum("nbt,tbv->nbv", weights, values), weights
 
@@ -448,6 +494,30 @@ def tired_without_lam(lam, queries, keys, values, mask):
 def tired_sign(lam, queries, keys, values, mask):
     """λ C is added to the scores; it is taken away."""
     return _tired(-lam, queries, keys, values, mask)
+
+
+def tired_size_of_lam(lam, queries, keys, values, mask):
+    """λ is taken without its sign; a negative one makes attention come back to where it was."""
+    return _tired(abs(lam), queries, keys, values, mask)
+
+
+def tired_cut_off(lam, queries, keys, values, mask):
+    """C is cut off at 1, which belongs to (coverage-score) alone; λ times the whole of it is taken
+    away."""
+    return _tired(
+        lam,
+        queries,
+        keys,
+        values,
+        mask,
+        price=lambda price, n: lam * np.minimum(price / (lam or 1), 1),
+    )
+
+
+def tired_zero_times_infinity(lam, queries, keys, values, mask):
+    """There is nan even where nothing is hidden: 0 times infinity, or infinity less infinity, is
+    no number. np.where hides without computing with what it hides."""
+    return _tired(lam, queries, keys, values, mask, price=lambda price, n: price + ~mask * np.inf)
 
 
 def tired_last_alone(lam, queries, keys, values, mask):
@@ -638,6 +708,22 @@ def back_carry_under_root(lam, queries, keys, values, weights, dout):
     return _four(queries, keys, weights, dout, de)
 
 
+def back_carry_plain(lam, queries, keys, values, weights, dout):
+    """What is carried back through C is made of the de of what comes from out alone; carry the
+    whole de of each query, with what came back to it through C."""
+    plain = _walk(lam, values, weights, dout, carry=lambda c, de, dalpha: 0 * c)
+    alone = iter(plain[::-1])
+    de = _walk(lam, values, weights, dout, carry=lambda c, de, dalpha: c - lam * next(alone))
+    return _four(queries, keys, weights, dout, de)
+
+
+def back_stops_early(lam, queries, keys, values, weights, dout):
+    """The walk stops before the first query, which so gets nothing: the last n is 0."""
+    de = _walk(lam, values, weights, dout)
+    de[0] = 0
+    return _four(queries, keys, weights, dout, de)
+
+
 def back_wrong_walk(lam, queries, keys, values, weights, dout):
     """The walk goes from the first query to the last; later queries depend on earlier ones, so it
     goes from the last to the first."""
@@ -710,6 +796,13 @@ def back_dlam_zero(lam, queries, keys, values, weights, dout):
     """dlam lacks the factor C: without it, it is the sum of all de, which is always 0."""
     de = _walk(lam, values, weights, dout)
     return _four(queries, keys, weights, dout, de, covered=1.0)
+
+
+def back_dlam_under_root(lam, queries, keys, values, weights, dout):
+    """dlam is divided by √D; λ C is not, so take the gradient of the scores before the root."""
+    de = _walk(lam, values, weights, dout)
+    dlam, dqueries, dkeys, dvalues = _four(queries, keys, weights, dout, de)
+    return dlam / np.sqrt(queries.shape[2]), dqueries, dkeys, dvalues
 
 
 def back_dlam_sign(lam, queries, keys, values, weights, dout):
@@ -930,6 +1023,19 @@ def greedy_probabilities(step, state, start, end, max_length):
         max_length,
         log=lambda a: np.exp(a) / np.exp(a).sum(axis=1, keepdims=True),
     )
+
+
+def greedy_per_symbol(step, state, start, end, max_length):
+    """The log-probabilities are divided by the number of symbols; they are the sums."""
+    symbols, log_probs = _greedy(step, state, start, end, max_length)
+    written = len(symbols) - (symbols[:-1] == end).sum(axis=0)
+    return symbols, log_probs / written
+
+
+def greedy_per_step(step, state, start, end, max_length):
+    """The log-probabilities are divided by the number of steps; they are the sums."""
+    symbols, log_probs = _greedy(step, state, start, end, max_length)
+    return symbols, log_probs / len(symbols)
 
 
 def greedy_by_rows(step, state, start, end, max_length):
@@ -1222,6 +1328,50 @@ def beam_logits(step, state, start, end, max_length, width, beta):
     return _ranked(found, width, _score(beta))
 
 
+def beam_probabilities(step, state, start, end, max_length, width, beta):
+    """Probabilities are added up; add their logarithms."""
+
+    def log(logits):
+        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    found = _search(step, state, start, end, max_length, width, log=log)
+    return _ranked(found, width, _score(beta))
+
+
+def beam_per_symbol(step, state, start, end, max_length, width, beta):
+    """The log-probability is divided by the number of symbols; in the score it is the sum."""
+    found = _search(step, state, start, end, max_length, width)
+    return _ranked([(s, total / len(s), C) for s, total, C in found], width, _score(beta))
+
+
+def beam_score_per_symbol(step, state, start, end, max_length, width, beta):
+    """The score is divided by the number of symbols; leave it as it is."""
+    found, score = _search(step, state, start, end, max_length, width), _score(beta)
+    scored = [(s, score(total, C) / len(s)) for s, total, C in found]
+    return sorted(scored, key=lambda h: -h[1])[:width]
+
+
+def beam_least_probable(step, state, start, end, max_length, width, beta):
+    """The least probable continuations live on; the most probable ones do."""
+    found = _search(step, state, start, end, max_length, width, key=lambda one: -one[1])
+    return _ranked(found, width, _score(beta))
+
+
+def beam_few_set_aside(step, state, start, end, max_length, width, beta):
+    """Of what is set aside the most probable are chosen before the score is known; all of it is
+    scored."""
+    found = sorted(_search(step, state, start, end, max_length, width), key=lambda h: -h[1])
+    ended = [h for h in found if h[0][-1] == end][:width]
+    return _ranked(ended + [h for h in found if h[0][-1] != end], width, _score(beta))
+
+
+def beam_few_scored(step, state, start, end, max_length, width, beta):
+    """Of what is set aside the most probable are chosen before the score is known; all of it is
+    scored."""
+    found = _search(step, state, start, end, max_length, width)
+    return _ranked(sorted(found, key=lambda h: -h[1])[:width], width, _score(beta))
+
+
 def beam_returns_log_prob(step, state, start, end, max_length, width, beta):
     """The log-probability is returned in place of the score, by which the hypotheses are
     ordered."""
@@ -1343,7 +1493,7 @@ def beam_by_arrays(step, state, start, end, max_length, width, beta):
         for r in range(len(fed)):
             done.append(([*symbols[r], end], totals[r, end], seen[r]))
         totals[:, end] = -np.inf
-        flat = np.argsort(-totals, axis=None)[: min(width, totals.size - len(totals))]
+        flat = np.argsort(-totals, axis=None)[:width]  # also those of -∞
         rows, ys = np.unravel_index(flat, totals.shape)
         symbols, total = np.hstack([symbols[rows], ys[:, None]]), totals[rows, ys]
         seen, state = seen[rows], state[rows]
@@ -1642,12 +1792,18 @@ GRADED = (
             att_without_root,
             att_by_d,
             att_by_root_of_places,
+            att_by_root_of_examples,
             att_without_mask,
             att_mask_turned,
             att_zero_scores,
             att_mask_after,
             att_divided_after,
             att_overflow,
+            att_cut_off,
+            att_cut_off_above,
+            att_nan_replaced,
+            att_zero_times_infinity,
+            att_less_the_mean,
             att_over_queries,
             att_over_batch,
             att_shares_of_scores,
@@ -1662,12 +1818,18 @@ GRADED = (
             att_without_root: "are they divided by √D",
             att_by_d: "divided by D",
             att_by_root_of_places: "number of places",
+            att_by_root_of_examples: "number of examples",
             att_without_mask: "hidden places have a share",
             att_mask_turned: "wrong way round",
             att_zero_scores: "score 0",
             att_mask_after: "after the softmax",
             att_divided_after: "0 was divided by 0",
             att_overflow: "overflow",
+            att_cut_off: "do not cut scores off",
+            att_cut_off_above: "all of them vanish",
+            att_nan_replaced: "or replace nan",
+            att_zero_times_infinity: "0 multiplied by infinity",
+            att_less_the_mean: "with the -∞ of hidden places",
             att_over_queries: "over the queries",
             att_over_batch: "over the examples",
             att_shares_of_scores: "exponentials",
@@ -1685,6 +1847,9 @@ GRADED = (
         misconceptions=(
             tired_without_lam,
             tired_sign,
+            tired_size_of_lam,
+            tired_cut_off,
+            tired_zero_times_infinity,
             tired_last_alone,
             tired_mean,
             tired_under_root,
@@ -1702,6 +1867,9 @@ GRADED = (
         says={
             tired_without_lam: "λ is not used",
             tired_sign: "is added",
+            tired_size_of_lam: "with λ = -1.7 λ C is added",
+            tired_cut_off: "cut off at 1",
+            tired_zero_times_infinity: "0 multiplied by infinity",
             tired_last_alone: "the query before alone",
             tired_mean: "the mean of the weights",
             tired_under_root: "divided by √D as well",
@@ -1735,6 +1903,8 @@ GRADED = (
             back_carry_without_lam,
             back_carry_dalpha,
             back_carry_under_root,
+            back_carry_plain,
+            back_stops_early,
             back_wrong_walk,
             back_mean_without_carry,
             back_without_mean,
@@ -1743,6 +1913,7 @@ GRADED = (
             back_mean_over_batch,
             back_without_root,
             back_dlam_zero,
+            back_dlam_under_root,
             back_dlam_sign,
             back_dlam_own,
             back_dlam_total,
@@ -1761,12 +1932,15 @@ GRADED = (
             back_carry_without_lam: "the factor λ is missing",
             back_carry_dalpha: "de, not dα",
             back_carry_under_root: "belongs to the products alone",
+            back_carry_plain: "carry the whole de",
+            back_stops_early: "goes on to query 0",
             back_wrong_walk: "from the last query to the first",
             back_mean_without_carry: "the mean",
             back_without_mean: "each weight depends on every score",
             back_own_score_alone: "by its own score",
             back_without_root: "divided by √D",
             back_dlam_zero: "lacks the factor C",
+            back_dlam_under_root: "λ C is not divided by √D",
             back_dlam_sign: "it has the wrong sign",
             back_dlam_own: "the query itself",
             back_dlam_total: "of all queries",
@@ -1793,6 +1967,8 @@ GRADED = (
             greedy_logits,
             greedy_over_batch,
             greedy_probabilities,
+            greedy_per_symbol,
+            greedy_per_step,
             greedy_by_rows,
             greedy_shows_start,
             greedy_one_too_many,
@@ -1811,6 +1987,8 @@ GRADED = (
             greedy_logits: "logits are added",
             greedy_over_batch: "over the examples",
             greedy_probabilities: "probabilities are added",
+            greedy_per_symbol: "divided by the number of symbols",
+            greedy_per_step: "divided by the number of symbols",
             greedy_by_rows: "time comes first",
             greedy_shows_start: "the start symbol is in",
             greedy_one_too_many: "more than max_length",
@@ -1840,6 +2018,12 @@ GRADED = (
             beam_stops_and_drops,
             beam_unfinished_lost,
             beam_logits,
+            beam_probabilities,
+            beam_per_symbol,
+            beam_score_per_symbol,
+            beam_least_probable,
+            beam_few_set_aside,
+            beam_few_scored,
             beam_returns_log_prob,
             beam_worst_first,
             beam_all,
@@ -1870,6 +2054,12 @@ GRADED = (
             beam_stops_and_drops: "early by log-probability",
             beam_unfinished_lost: "counts as it is",
             beam_logits: "logits are added",
+            beam_probabilities: "probabilities are added",
+            beam_per_symbol: "divided by the number of symbols",
+            beam_score_per_symbol: "divided by the number of symbols",
+            beam_least_probable: "the least probable live on",
+            beam_few_set_aside: "most probable alone are scored",
+            beam_few_scored: "most probable alone are scored",
             beam_returns_log_prob: "in place of the score",
             beam_worst_first: "the best come first",
             beam_all: "the width best",
