@@ -15,6 +15,7 @@ from rnnlib.grading.bounded import bounded
 from rnnlib.grading.sandbox import Called
 from rnnlib.grading.table import Function, Graded, Part
 
+MOST = 32 << 20  # bytes of what is compared of one result
 TOO_LONG = "TookTooLong"  # what the sandbox raises in code whose time is up
 
 Call = Callable[[tuple[Any, ...]], Called]
@@ -88,7 +89,19 @@ class Unobservable:
 
 def observe(part: Part, seed: tuple[int, ...], result: Any, args: tuple[Any, ...]) -> Any:
     """What of a result is compared."""
-    return guarded(lambda: part.seen(result, deepcopy(args), np.random.default_rng(seed)))
+
+    def look() -> Any:
+        seen = part.seen(result, deepcopy(args), np.random.default_rng(seed))
+        return seen if size(seen) <= MOST else Unobservable()
+
+    return guarded(look)
+
+
+def size(value: Any) -> int:
+    """Bytes of the arrays in a nesting of tuples and lists."""
+    if isinstance(value, (tuple, list)):
+        return sum(map(size, value))
+    return getattr(value, "nbytes", 0)
 
 
 def guarded(look: Callable[[], Any]) -> Any:

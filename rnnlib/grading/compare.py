@@ -14,7 +14,7 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
     Parameters
     ----------
     got : object
-        A list in it may stand for a tuple or an array.
+        A list in it may stand for a tuple or an array, and a tuple for an array.
     want : object
     tolerance : float
         Absolute, and relative where numbers exceed one. Shapes agree exactly.
@@ -30,6 +30,8 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
     >>> agree([0.5, [1, 2]], (0.5, np.array([1.0, 2.0])), 1e-9)
     True
     >>> agree((1.0,), np.array([1.0]), 1e-9)
+    True
+    >>> agree((1.0,), 1.0, 1e-9)
     False
     """
     if isinstance(want, tuple):
@@ -50,7 +52,7 @@ def agree(got: Any, want: Any, tolerance: float, nan: bool = False) -> bool:
         return type(got) is type(want) and got == want
     if isinstance(want, list):
         return isinstance(got, list) and agree(tuple(got), tuple(want), tolerance, nan)
-    if isinstance(got, (tuple, dict, str, Opaque)) or got is None:
+    if isinstance(got, (dict, str, Opaque)) or got is None:
         return False
     got, want = as_array(got), np.asarray(want)
     if got is None or got.shape != want.shape or got.dtype.kind not in "biufc":
@@ -147,4 +149,5 @@ def is_finite(value: Any) -> bool:
         return True
     if isinstance(value, int):  # of any length, which NumPy does not take
         return True
-    return bool(np.all(np.isfinite(value)))
+    value = np.asarray(value)  # of objects, where an observer has made an array of anything
+    return value.dtype.kind not in "biufc" or bool(np.all(np.isfinite(value)))

@@ -164,6 +164,7 @@ def run(
                 stand_ins = tuple(graded.stand_ins.items())
                 call = caller(first, graded.name)
                 own_call = caller(own, graded.name)
+                own.spent = first.spent
                 own.steps = [*to_run, *(stand_in(name, f) for name, f in stand_ins)]
                 verdicts += judge(graded, (seed, g), call, own_call)
         return verdicts, first.ran

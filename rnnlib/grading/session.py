@@ -39,6 +39,7 @@ class Session:
         self.sandbox: Sandbox | None = None
         self.ran: dict[str, Ran] = {}
         self.deadly: dict[str, str] = {}  # cells, and functions as "name()"
+        self.spent: list[float] = []  # seconds in cells that the student has added
         self.names = [graded.name for graded in assignment.graded]
 
     def __enter__(self) -> Self:
@@ -84,13 +85,20 @@ class Session:
     def run(self, sandbox: Sandbox, step: Step) -> bool:
         """Run a cell; False if that was the end of the sandbox."""
         names = self.names if step.kind == "solution" else []
+        limits, start = self.assignment.limits, time.monotonic()
+        seconds = limits.cell
+        if step.kind == "added":  # experiments that were left may not cost the time of the others
+            seconds = max(1.0, min(seconds, limits.added - sum(self.spent)))
         try:
-            self.ran[step.cell] = sandbox.run(step.cell, step.source, names)
+            self.ran[step.cell] = sandbox.run(step.cell, step.source, names, seconds)
         except Dead as dead:
             self.deadly[step.cell] = str(dead)
             self.ran[step.cell] = Ran("", {"type": ENDED, "message": str(dead), "place": None})
             self.close()
             return False
+        finally:
+            if step.kind == "added":
+                self.spent.append(time.monotonic() - start)
         return True
 
     def call(self, name: str, args: tuple[Any, ...]) -> Called:

@@ -165,7 +165,9 @@ def station(rng, n):
 
 def forty_years(rng):
     whole = station(rng, 480 + 6000)
-    CAME[whole[:480].tobytes()] = whole[480:]
+    CAME[whole[:480].tobytes()] = whole[480:].copy()
+    while len(CAME) > 64:  # of the last hand-ins only
+        del CAME[next(iter(CAME))]
     return whole[:480], int(rng.choice([24, 30, 36])), 12, int(rng.integers(10, 26))
 
 
@@ -264,7 +266,8 @@ def where_they_stand(result, args):
     def like(values, levels):
         return (abs(stand(values, offsets, levels)) <= 0.01).all()
 
-    if like(errors, middle):
+    told_apart = np.ptp(errors, axis=0).min() > 1e-6  # beside a huge forecast all errors are one
+    if like(errors, middle) and told_apart:
         return np.zeros(16)
     in_order = np.sort(offsets, axis=0)
     flags = [

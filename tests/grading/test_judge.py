@@ -11,7 +11,8 @@ import pytest
 from conftest import NAME, ROOT, assignment
 from rnnlib.grading import mutants
 from rnnlib.grading.assignment import read
-from rnnlib.grading.compare import agree, form
+from rnnlib.grading.calls import Unobservable, observe
+from rnnlib.grading.compare import agree, form, is_finite
 from rnnlib.grading.judge import judge
 from rnnlib.grading.table import Graded, Part, load
 
@@ -197,7 +198,8 @@ def test_no_constant_scores(name: str, function: str, guess: Any) -> None:
         (np.nan, np.nan, False),
         (1.0, np.inf, False),
         (np.inf, np.inf, True),
-        ((1, 2), np.array([1, 2]), False),
+        ((1, 2), np.array([1, 2]), True),
+        ((1,), 1, False),
         ([1, 2], (1, 2), True),
         (True, 1, True),
         ("1", 1, False),
@@ -210,6 +212,17 @@ def test_no_constant_scores(name: str, function: str, guess: Any) -> None:
 def test_agreement(got: Any, want: Any, same: bool) -> None:
     assert agree(got, want, 1e-5) is same
     assert form(got) and form(want)
+
+
+@pytest.mark.parametrize("result", [None, "text", {"a": 1}, [None, 1.0], 10**400])
+def test_an_observer_may_make_an_array_of_anything(result: Any) -> None:
+    assert is_finite(np.asarray(result)) and not agree(np.asarray(result), np.ones(3), 1e-5)
+
+
+def test_what_is_compared_has_a_size() -> None:
+    part = Part("cell", 1, lambda rng: (), observe=lambda r, rng: np.outer(r, r))
+    assert isinstance(observe(part, (0,), np.ones(4000), ()), Unobservable)
+    assert observe(part, (0,), np.ones(10), ()).shape == (10, 10)
 
 
 def test_the_table_of_another_folder_is_not_this_one(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_honest_but_odd_cells_score_as_they_deserve(hand_in: Hand, cell: str) ->
     assert grade(hand_in(notebook), assignment()).score == 100
 
 
+def test_experiments_that_were_left_cost_no_function_its_time(hand_in: Hand) -> None:
+    limits = assignment().limits._replace(added=3, cell=2, notebook=40)
+    notebook = solved()
+    for k in range(30):  # of 2 s each: longer than the whole notebook may take
+        notebook["cells"].insert(1, code("while True: pass") | {"id": f"mine-{k}"})
+    notebook["cells"].insert(1, code("helper = np.tanh") | {"id": "helper"})
+    assert grade(hand_in(notebook), assignment()._replace(limits=limits)).score == 100
+
+
 def test_a_mistake_in_one_function_costs_nothing_in_the_one_that_calls_it(hand_in: Hand) -> None:
     wrong = "def leaky_step(W_x, W_h, b, alpha, x, h):\n    return h"
     unroll = (

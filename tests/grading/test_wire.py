@@ -1,5 +1,6 @@
 """Frames and values: what goes out comes back, and nothing else is believed."""
 
+import io
 import pickle
 from functools import partial
 from typing import Any
@@ -100,6 +101,13 @@ def test_functions_go_out_but_are_never_taken_in() -> None:
 def test_an_array_is_believed_only_if_its_bytes_are_there(blob: bytes) -> None:
     with pytest.raises(wire.Unreadable):
         wire.read_npy(blob)
+
+
+def test_rows_without_bytes_are_counted_too() -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros((10**9, 0)))
+    with pytest.raises(wire.Unreadable):
+        wire.read_npy(file.getvalue())
 
 
 @pytest.mark.parametrize(
